@@ -1,0 +1,1 @@
+"""What the lessons import: speech, features, fast losses, alignments, decoders, drawings."""

@@ -1,0 +1,89 @@
+"""What does the model see? Log-mel spectrograms, in padded batches.
+
+`log_mel (T, 40)`: one row every 10 ms, 40 bands from 20 to 4000 Hz, normalised per utterance.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from asr_losses.speech import SAMPLE_RATE, draw, encode
+
+N_FFT, WINDOW, SHIFT, BANDS = 256, 200, 80, 40  # samples: a window of 25 ms every 10 ms
+FRAME_SHIFT = SHIFT / SAMPLE_RATE  # seconds
+
+
+def mel_filters():
+    """`(129, 40)`: column m is a triangle on the mel scale (O'Shaughnessy's, as in HTK)."""
+    mel = torch.linspace(_to_mel(20), _to_mel(SAMPLE_RATE / 2), BANDS + 2, dtype=torch.float64)
+    edges = 700 * (10 ** (mel / 2595) - 1)  # Hz, (42,)
+    frequency = torch.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1, dtype=torch.float64)[:, None]
+    rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequency) / (edges[2:] - edges[1:-1])
+    return torch.minimum(rising, falling).clamp(min=0)
+
+
+def _to_mel(hertz):
+    return 2595 * math.log10(1 + hertz / 700)
+
+
+_FILTERS = mel_filters()
+_HANN = torch.hann_window(WINDOW, dtype=torch.float64)
+
+
+def log_mel(samples):
+    """`samples (L,)` to `(T, 40)`, float64; T = 1 + L // 80.
+
+    Each utterance is shifted and scaled to mean 0 and standard deviation 1 over all its values.
+    Raises ValueError for fewer samples than half a window.
+    """
+    if samples.ndim != 1 or len(samples) < N_FFT:
+        raise ValueError(f"samples: shape {tuple(samples.shape)} came, expected (L,) with L >= {N_FFT}")
+    spectrum = torch.stft(samples.double(), N_FFT, SHIFT, WINDOW, _HANN, center=True, return_complex=True)  # (129, T)
+    mel = (spectrum.abs().square().T @ _FILTERS).clamp(min=1e-8).log()  # (T, 40)
+    return (mel - mel.mean()) / mel.std().clamp(min=1e-4)
+
+
+@dataclass
+class Batch:
+    """`log_mel (N, T, 40)`, `frames (N,)`, `targets (N, U)`, `target_lengths (N,)`; padding is 0."""
+
+    log_mel: torch.Tensor
+    frames: torch.Tensor
+    targets: torch.Tensor
+    target_lengths: torch.Tensor
+
+
+def collate(log_mels, texts):
+    """The Batch of these log-mels `(T_n, 40)` and texts, in torch's default dtype."""
+    targets = [torch.tensor(encode(text)) for text in texts]
+    return Batch(
+        pad_sequence(log_mels, batch_first=True).to(torch.get_default_dtype()),
+        torch.tensor([len(mel) for mel in log_mels]),
+        pad_sequence(targets, batch_first=True),
+        torch.tensor([len(target) for target in targets]),
+    )
+
+
+def augment(log_mel, generator):
+    """`log_mel (T, 40)` as if another voice had said it, with holes; a new tensor of the same shape.
+
+    First the bands are moved (scale +-15 %, shift +-3 bands), as a longer or shorter vocal tract
+    moves them. Then one block of up to 8 bands and two of up to 12 frames are set to 0, the mean
+    (SpecAugment's masks: Park et al. 2019, section 2).
+    """
+    T, bands = log_mel.shape
+    scale, shift = 1 + 0.15 * draw(-1, 1, generator), 3 * draw(-1, 1, generator)
+    middle = bands / 2
+    source = ((torch.arange(bands) - middle) * scale + middle + shift).clamp(0, bands - 1.001)
+    low = source.long()
+    weight = (source - low).to(log_mel.dtype)
+    warped = log_mel[:, low] * (1 - weight) + log_mel[:, low + 1] * weight
+    for size, most, times, axis in ((bands, 8, 1, 1), (T, 12, 2, 0)):
+        for _ in range(times):
+            width = torch.randint(most + 1, (), generator=generator).item()
+            start = torch.randint(max(size - width, 1), (), generator=generator).item()
+            warped.narrow(axis, start, min(width, size - start)).zero_()
+    return warped

@@ -1,0 +1,223 @@
+"""How is it drawn? Every function returns a matplotlib figure; `display.show` gives it its alt text."""
+
+import matplotlib.pyplot as plt
+import torch
+
+from asr_losses.features import FRAME_SHIFT
+from asr_losses.speech import ALPHABET, SAMPLE_RATE
+
+BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+
+
+def _mark_words(ax, utterance, height=1.03, **style):
+    """Lines at the true word edges (full: start, dotted: end) and the words above the axes."""
+    for word, start, end in zip(utterance.words, utterance.starts, utterance.ends):
+        ax.axvline(start, lw=2, ls="-", **style)
+        ax.axvline(end, lw=2, ls=":", **style)
+        if height:
+            ax.text((start + end) / 2, height, word, transform=ax.get_xaxis_transform(), ha="center")
+
+
+def _draw_log_mel(ax, log_mel, frame_shift=FRAME_SHIFT):
+    """Frame t stands for the moment t * frame_shift: its pixel is centred there."""
+    right = (len(log_mel) - 0.5) * frame_shift
+    ax.imshow(
+        log_mel.T, origin="lower", aspect="auto", extent=(-frame_shift / 2, right, 0, log_mel.shape[1])
+    )
+    ax.set(ylabel="mel band")
+
+
+def utterance(utterance, log_mel):
+    """Waveform above log-mel `(T, 40)`, on one time axis, with the true word edges."""
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(10, 4.8), sharex=True, height_ratios=(1, 1.4))
+    seconds = torch.arange(len(utterance.samples)) / SAMPLE_RATE
+    top.plot(seconds, utterance.samples, lw=0.6, color=BLUE)
+    top.set(ylabel="amplitude", xlim=(0, utterance.seconds))
+    top.grid(False)
+    _mark_words(top, utterance, color="black")
+    _draw_log_mel(bottom, log_mel)
+    bottom.set(xlabel="time (s)")
+    _mark_words(bottom, utterance, height=None, color="white")
+    return fig
+
+
+def frames_against_characters(utterances, frames, characters, fast, slow):
+    """Scatter plot of frames against characters; two voices stand out."""
+    fig, ax = plt.subplots(figsize=(10, 4.5))
+    ax.scatter(characters, frames, s=8, color="0.75", label="all voices")
+    for voice, colour, marker in ((slow, ORANGE, "^"), (fast, BLUE, "o")):
+        chosen = [i for i, utterance in enumerate(utterances) if utterance.speaker == voice]
+        ax.scatter(characters[chosen], frames[chosen], s=60, color=colour, marker=marker, label=voice)
+    ax.set(xlabel="characters", ylabel="frames of 10 ms", title="The same text takes one voice far longer than another")
+    ax.legend()
+    return fig
+
+
+def loss_with_lines(history, lines):
+    """A loss curve over steps with labelled horizontal lines `{label: nats}`."""
+    fig, ax = plt.subplots(figsize=(10, 4.2))
+    ax.plot(range(1, len(history) + 1), history, color=BLUE, label="training loss")
+    _level_lines(ax, lines)
+    ax.set(xlabel="step", ylabel="loss (nats)", title="The loss starts and ends where predicted")
+    ax.legend(loc="center right")
+    return fig
+
+
+def _level_lines(ax, lines):
+    for (label, level), colour, style in zip(lines.items(), (ORANGE, PINK, GREEN), ("--", "-.", ":")):
+        ax.axhline(level, color=colour, ls=style, lw=2.5, label=f"{label}: {level:.2f}")
+
+
+def alignment_counts(log10_counts, limit):
+    """Histogram of how many alignments the utterances have, and what a computer could list."""
+    fig, ax = plt.subplots(figsize=(10, 4.2))
+    ax.hist(log10_counts, bins=40, color=BLUE)
+    ax.axvline(limit, color=ORANGE, ls="--", lw=2.5, label="listable since the universe began")
+    ax.set(xlabel="log10 of the number of alignments", ylabel="utterances",
+           title="Most utterances have too many alignments to list")
+    ax.legend()
+    return fig
+
+
+def lattice(labels, jump, frames):
+    """The states `labels` (one character each, bottom to top) over frames, with all permitted moves."""
+    fig, ax = plt.subplots(figsize=(10, 5))
+    S = len(labels)
+    reachable = torch.zeros(frames, S, dtype=torch.bool)
+    for t in range(frames):
+        for s in range(S):
+            moves = [s, s - 1] + ([s - 2] if jump[s] else [])
+            sources = [r for r in moves if r >= 0 and t > 0 and reachable[t - 1, r]]
+            reachable[t, s] = s < 2 if t == 0 else bool(sources)
+            for r in sources:
+                style = {0: ("0.6", "-"), 1: (BLUE, "-"), 2: (ORANGE, "--")}[s - r]
+                ax.annotate("", (t - 0.16, s), (t - 0.84, r), zorder=1,
+                            arrowprops={"arrowstyle": "->", "lw": 1.5, "color": style[0], "ls": style[1]})
+    for t in range(frames):
+        for s, label in enumerate(labels):
+            face = "white" if reachable[t, s] else "0.9"
+            ax.scatter(t, s, s=520, color=face, edgecolor="black" if reachable[t, s] else "0.8", zorder=2)
+            ax.text(t, s, label, ha="center", va="center", zorder=3, color="black" if reachable[t, s] else "0.6")
+    for colour, style, name in (("0.6", "-", "stay"), (BLUE, "-", "step"), (ORANGE, "--", "jump over a blank")):
+        ax.plot([], [], color=colour, ls=style, label=name)
+    ax.grid(False)
+    ax.set(xlabel="frame t", ylabel="state s", xticks=range(frames), yticks=range(S), xlim=(-0.5, frames + 1.9),
+           title="Between equal letters the blank cannot be jumped")
+    ax.legend(loc="lower right")
+    return fig
+
+
+def gradient(p, gamma, labels):
+    """Heat maps of p, gamma and p - gamma, all `(T, C)`."""
+    fig, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")
+    scale = (p - gamma).abs().max()
+    for ax, values, name, style in (
+        (axes[0], p, "p: what the model says", {"vmin": 0, "vmax": 1}),
+        (axes[1], gamma, "γ: what the text allows", {"vmin": 0, "vmax": 1}),
+        (axes[2], p - gamma, "p − γ: the gradient", {"vmin": -scale, "vmax": scale, "cmap": "PuOr"}),
+    ):
+        picture = ax.imshow(values.T, origin="lower", aspect="auto", **style)
+        ax.grid(False)
+        ax.set(xlabel="frame", title=name, yticks=range(len(labels)), yticklabels=list(labels))
+        fig.colorbar(picture, ax=ax)
+    axes[0].set(ylabel="label")
+    return fig
+
+
+def page_histogram(measured, predicted, page):
+    """What the source page's code prints over many seeds, and how well lengths alone predict it."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
+    left.hist(measured, bins=30, color=BLUE)
+    left.axvline(page, color=ORANGE, ls="--", lw=2.5, label=f"the page: {page:.3f}")
+    left.set(xlabel="CTC loss after no training (nats)", ylabel="seeds", title="The page's number is one draw")
+    left.legend()
+    right.scatter(predicted, measured, s=14, color=BLUE)
+    ends = [float(predicted.min()), float(predicted.max())]
+    right.plot(ends, ends, color="black", ls="--", label="measured = predicted")
+    right.set(xlabel="predicted from T, U, C alone (nats)", ylabel="measured (nats)", title="and the lengths predict it")
+    right.legend()
+    return fig
+
+
+def training(histories, lines):
+    """Loss by epoch above, blank share, CER and WER below; one column for each model.
+
+    `histories`: {model name: list of dicts with train, validation (nats), blank, cer, wer (per cent)}.
+    """
+    fig, axes = plt.subplots(2, len(histories), figsize=(12, 7), sharex="col", sharey="row",
+                             squeeze=False, layout="constrained")
+    for (name, history), (top, bottom) in zip(histories.items(), axes.T):
+        epochs = range(len(history))
+        top.plot(epochs[1:], [row["train"] for row in history[1:]], "o-", color=BLUE, label="training")
+        top.plot(epochs, [row["validation"] for row in history], "s--", color=GREEN, label="validation")
+        _level_lines(top, lines)
+        top.set(title=name, yscale="symlog", ylim=(-0.05, None))
+        top.set_yticks([0, 1, 2, 5, 10], ["0", "1", "2", "5", "10"])
+        for key, label, style in (("blank", "frames that say blank", "k:"), ("wer", "WER", "o-"), ("cer", "CER", "s--")):
+            bottom.plot(epochs, [row[key] for row in history], style, label=label)
+        bottom.set(xlabel="epoch", ylim=(0, 104))
+    axes[0, 0].set(ylabel="loss (nats per character)")
+    axes[1, 0].set(ylabel="per cent")
+    axes[0, -1].legend(fontsize=11)
+    axes[1, -1].legend(fontsize=11)
+    return fig
+
+
+def scored_alignment(utterance, log_mel, log_probs, gamma, path, frame_shift):
+    """What the model heard against the truth: log-mel, posteriors, occupancy and best path.
+
+    `log_mel (T', 40)`; `log_probs`, `gamma (T, C)`; `path (T,)` states as from alignment.best_path.
+    """
+    fig, (top, middle, bottom) = plt.subplots(
+        3, 1, figsize=(12, 8.6), sharex=True, height_ratios=(1, 1, 1.5), layout="constrained"
+    )
+    seconds = torch.arange(len(log_probs)) * frame_shift
+    _draw_log_mel(top, log_mel)
+    _mark_words(top, utterance, color="white")
+    text = utterance.text
+    probs = log_probs.exp()
+    middle.plot(seconds, probs[:, 0], color="0.6", ls="--", label="blank")
+    for c in range(1, probs.shape[1]):
+        if probs[:, c].max() > 0.1:
+            middle.plot(seconds, probs[:, c], lw=2)
+    _mark_words(middle, utterance, height=None, color="black", alpha=0.4)
+    middle.set(ylabel="posterior p", ylim=(0, 1.25), yticks=(0, 0.5, 1))
+    middle.legend(loc="upper right", fontsize=11)
+    rows = torch.stack([gamma[:, ALPHABET.index(c)] for c in dict.fromkeys(text)]).clone()
+    letters = list(dict.fromkeys(text))
+    bottom.imshow(rows, origin="lower", aspect="auto", cmap="Blues", vmin=0, vmax=1,
+                  extent=(-frame_shift / 2, (len(gamma) - 0.5) * frame_shift, -0.5, len(letters) - 0.5))
+    for u, character in enumerate(text):
+        frames = torch.nonzero(path == 2 * u + 1).flatten()
+        bottom.plot(seconds[frames], [letters.index(character)] * len(frames), "o", ms=9, mfc="none", mec=ORANGE, mew=2)
+        middle.text(seconds[frames].mean(), 1.06, character.replace(" ", "␣"), ha="center", fontsize=12, color=ORANGE)
+    _mark_words(bottom, utterance, height=None, color="black", alpha=0.4)
+    bottom.plot([], [], "o", ms=9, mfc="none", mec=ORANGE, mew=2, ls="none", label="best path")
+    bottom.grid(False)
+    bottom.set(xlabel="time (s)", ylabel="γ", yticks=range(len(letters)), yticklabels=[c.replace(" ", "␣") for c in letters])
+    bottom.legend(loc="lower right", fontsize=11)
+    return fig
+
+
+def error_distributions(errors):
+    """Cumulative distribution of absolute boundary errors; `errors`: {name: ms}."""
+    fig, ax = plt.subplots(figsize=(10, 4.5))
+    for (name, values), style in zip(errors.items(), ("-", "--", "-.", ":")):
+        ordered = values.abs().sort().values
+        share = torch.arange(1, len(ordered) + 1) / len(ordered) * 100
+        ax.plot(ordered, share, ls=style, lw=2.5, label=f"{name}: median {ordered.median():.0f} ms")
+    ax.set(xlabel="distance from the true boundary (ms)", ylabel="per cent of boundaries", xlim=(0, 400), ylim=(0, 101),
+           title="How many boundaries lie within so many milliseconds")
+    ax.legend(loc="lower right")
+    return fig
+
+
+def text_probabilities(columns):
+    """Bars of text probabilities side by side; `columns`: {model name: {text: probability}}."""
+    fig, axes = plt.subplots(1, len(columns), figsize=(10, 3.8), sharey=True, layout="constrained")
+    for ax, (name, probabilities) in zip(axes, columns.items()):
+        bars = ax.bar(list(probabilities), list(probabilities.values()), color=BLUE)
+        ax.bar_label(bars, fmt="%.2f")
+        ax.set(title=name, ylim=(0, 0.62), xlabel="text")
+    axes[0].set(ylabel="probability")
+    return fig
