@@ -68,22 +68,24 @@ def collate(log_mels, texts):
 
 
 def augment(log_mel, generator):
-    """`log_mel (T, 40)` as if another voice had said it, with holes; a new tensor of the same shape.
+    """`log_mel (T, 40)` as if another voice had said it elsewhere, with holes; a new tensor.
 
-    First the bands are moved (scale +-15 %, shift +-3 bands), as a longer or shorter vocal tract
-    moves them. Then one block of up to 8 bands and two of up to 12 frames are set to 0, the mean
-    (SpecAugment's masks: Park et al. 2019, section 2).
+    The bands are moved (scale +-15 %, shift +-3 bands), as a longer or shorter vocal tract moves
+    them; a smooth random curve is added over the bands, as another microphone would; one block of
+    up to 6 bands and one of up to 8 frames are set to 0, the mean (SpecAugment's masks: Park et al.
+    2019, section 2).
     """
-    T, bands = log_mel.shape
+    T = len(log_mel)
     scale, shift = 1 + 0.15 * draw(-1, 1, generator), 3 * draw(-1, 1, generator)
-    middle = bands / 2
-    source = ((torch.arange(bands) - middle) * scale + middle + shift).clamp(0, bands - 1.001)
+    source = ((torch.arange(BANDS) - BANDS / 2) * scale + BANDS / 2 + shift).clamp(0, BANDS - 1.001)
     low = source.long()
     weight = (source - low).to(log_mel.dtype)
-    warped = log_mel[:, low] * (1 - weight) + log_mel[:, low + 1] * weight
-    for size, most, times, axis in ((bands, 8, 1, 1), (T, 12, 2, 0)):
-        for _ in range(times):
-            width = torch.randint(most + 1, (), generator=generator).item()
-            start = torch.randint(max(size - width, 1), (), generator=generator).item()
-            warped.narrow(axis, start, min(width, size - start)).zero_()
-    return warped
+    bands = torch.linspace(0, math.pi, BANDS, dtype=torch.float64)
+    waves = torch.stack([torch.cos(bands * k) for k in (1, 2, 3)])  # (3, 40)
+    curve = 0.25 * torch.randn(3, generator=generator, dtype=torch.float64) @ waves
+    changed = log_mel[:, low] * (1 - weight) + log_mel[:, low + 1] * weight + curve.to(log_mel.dtype)
+    for axis, size, most in ((1, BANDS, 6), (0, T, 8)):
+        width = torch.randint(min(most, size) + 1, (), generator=generator).item()
+        start = torch.randint(size - width + 1, (), generator=generator).item()
+        changed.narrow(axis, start, width).zero_()
+    return changed

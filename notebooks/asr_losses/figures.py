@@ -53,13 +53,14 @@ def frames_against_characters(utterances, frames, characters, fast, slow):
     return fig
 
 
-def loss_with_lines(history, lines):
-    """A loss curve over steps with labelled horizontal lines `{label: nats}`."""
+def loss_with_lines(curves, lines):
+    """Loss curves `{label: losses by step}` with labelled horizontal lines `{label: nats}`."""
     fig, ax = plt.subplots(figsize=(10, 4.2))
-    ax.plot(range(1, len(history) + 1), history, color=BLUE, label="training loss")
+    for (label, losses), colour, style in zip(curves.items(), (BLUE, "black"), ("-", (0, (4, 1)))):
+        ax.plot(range(1, len(losses) + 1), losses, color=colour, ls=style, lw=1.5, label=label)
     _level_lines(ax, lines)
     ax.set(xlabel="step", ylabel="loss (nats)", title="The loss starts and ends where predicted")
-    ax.legend(loc="center right")
+    ax.legend(loc="upper right")
     return fig
 
 
@@ -80,30 +81,37 @@ def alignment_counts(log10_counts, limit):
 
 
 def lattice(labels, jump, frames):
-    """The states `labels` (one character each, bottom to top) over frames, with all permitted moves."""
+    """The states `labels` (one character each, bottom to top) over frames, with all permitted moves.
+
+    Nodes that no complete path visits are pale and have no arrows.
+    """
     fig, ax = plt.subplots(figsize=(10, 5))
     S = len(labels)
-    reachable = torch.zeros(frames, S, dtype=torch.bool)
+    moves = [(r, s) for s in range(S) for r in (s, s - 1, s - 2) if r >= 0 and (r > s - 2 or jump[s])]
+    visited = torch.zeros(2, frames, S, dtype=torch.bool)  # [0]: can be reached, [1]: can finish
+    visited[0, 0, :2] = visited[1, -1, -2:] = True
+    for t in range(1, frames):
+        for r, s in moves:
+            visited[0, t, s] |= visited[0, t - 1, r]
+            visited[1, -1 - t, r] |= visited[1, -t, s]
+    visited = visited.all(0)
+    styles = {0: ("0.6", "-", "stay"), 1: (BLUE, "-", "step"), 2: (ORANGE, "--", "jump over a blank")}
     for t in range(frames):
-        for s in range(S):
-            moves = [s, s - 1] + ([s - 2] if jump[s] else [])
-            sources = [r for r in moves if r >= 0 and t > 0 and reachable[t - 1, r]]
-            reachable[t, s] = s < 2 if t == 0 else bool(sources)
-            for r in sources:
-                style = {0: ("0.6", "-"), 1: (BLUE, "-"), 2: (ORANGE, "--")}[s - r]
-                ax.annotate("", (t - 0.16, s), (t - 0.84, r), zorder=1,
-                            arrowprops={"arrowstyle": "->", "lw": 1.5, "color": style[0], "ls": style[1]})
-    for t in range(frames):
+        for r, s in moves:
+            if t and visited[t - 1, r] and visited[t, s]:
+                colour, dashes, _ = styles[s - r]
+                arrow = {"arrowstyle": "->", "lw": 1.8, "color": colour, "ls": dashes}
+                ax.annotate("", (t - 0.16, s), (t - 0.84, r), zorder=1, arrowprops=arrow)
         for s, label in enumerate(labels):
-            face = "white" if reachable[t, s] else "0.9"
-            ax.scatter(t, s, s=520, color=face, edgecolor="black" if reachable[t, s] else "0.8", zorder=2)
-            ax.text(t, s, label, ha="center", va="center", zorder=3, color="black" if reachable[t, s] else "0.6")
-    for colour, style, name in (("0.6", "-", "stay"), (BLUE, "-", "step"), (ORANGE, "--", "jump over a blank")):
-        ax.plot([], [], color=colour, ls=style, label=name)
+            face, ink = ("white", "black") if visited[t, s] else ("0.95", "0.6")
+            ax.scatter(t, s, s=520, color=face, edgecolor=ink, zorder=2)
+            ax.text(t, s, label, ha="center", va="center", zorder=3, color=ink)
+    for colour, dashes, name in styles.values():
+        ax.plot([], [], color=colour, ls=dashes, label=name)
     ax.grid(False)
-    ax.set(xlabel="frame t", ylabel="state s", xticks=range(frames), yticks=range(S), xlim=(-0.5, frames + 1.9),
+    ax.set(xlabel="frame t", ylabel="state s", xticks=range(frames), yticks=range(S), xlim=(-0.5, frames + 1.4),
            title="Between equal letters the blank cannot be jumped")
-    ax.legend(loc="lower right")
+    ax.legend(loc="center right")
     return fig
 
 
@@ -118,7 +126,7 @@ def gradient(p, gamma, labels):
     ):
         picture = ax.imshow(values.T, origin="lower", aspect="auto", **style)
         ax.grid(False)
-        ax.set(xlabel="frame", title=name, yticks=range(len(labels)), yticklabels=list(labels))
+        ax.set(xlabel="frame", title=name, xticks=range(0, len(values), 2), yticks=range(len(labels)), yticklabels=list(labels))
         fig.colorbar(picture, ax=ax)
     axes[0].set(ylabel="label")
     return fig

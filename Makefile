@@ -1,0 +1,82 @@
+# Plain `make` sets up and does the main job; `make help` lists the rest.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+RECORDINGS ?=
+JOBS ?= 2
+
+VENV = .venv
+PY = $(VENV)/bin/python
+READY = $(VENV)/ready
+PACKAGE = PYTHONPATH=notebooks $(PY) -m
+
+NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
+LESSONS = $(filter-out %_solutions.ipynb,$(NOTEBOOKS))
+DECKS = $(LESSONS:notebooks/%.ipynb=notebooks/slides/%.html)
+SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*) notebooks/asr_losses/lesson.mplstyle
+
+# Several notebooks at a time, each on one thread: faster than one at a time on all threads.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+
+.PHONY: all help run test test-cpus slides figures lab bench results human clips diff clean
+
+all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
+	@$(MAKE) figures slides
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'Variables: PIP_ARGS="arguments for pip install"  PYTHON=python3  JOBS=2 (notebooks at a time)'
+
+# The stamp comes last, so that a set-up that broke off is begun again.
+$(READY): requirements.txt templates/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo 'Install Python 3.11 or newer, or name it: make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, $(PYTHON) is %d.%d. Name another one: make PYTHON=..." % sys.version_info[:2])'
+	@echo 'Setting up $(VENV): this downloads PyTorch and Jupyter, once.'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
+	$(PY) -m pip install --disable-pip-version-check --no-deps $(PIP_ARGS) -r templates/requirements.txt
+	@touch $@
+
+run: $(READY) ## execute all notebooks in place
+	$(PY) templates/run_notebooks.py --jobs $(JOBS) $(NOTEBOOKS)
+
+test: $(READY) ## check every stored output (nbval), the package and the slides
+	$(PY) -m pytest -n $(JOBS) --dist loadfile
+
+test-cpus: $(READY) ## check the stored outputs as other processors would compute them
+	$(PY) tests/cpu_matrix.py --jobs $(JOBS)
+
+slides: $(DECKS) ## render each lesson as slides, one HTML file each
+	@echo 'Open in a browser:'
+	@for deck in $(DECKS); do echo "  $$deck"; done
+
+notebooks/slides/%.html: notebooks/%.ipynb $(SLIDE_SOURCES) | $(READY)
+	$(PY) templates/render_slides.py $< $@
+
+figures: $(READY) ## write the marked figures of the notebooks to figures/
+	$(PY) templates/extract_figures.py
+
+lab: $(READY) ## open the first lesson in JupyterLab
+	$(PY) -m jupyterlab $(firstword $(LESSONS))
+
+bench: $(READY) ## time our losses against PyTorch's
+	$(PACKAGE) asr_losses.bench
+
+results: $(READY) ## train with three seeds and print the error rates
+	$(PACKAGE) asr_losses.results
+
+human: $(READY) ## the same on your recordings: make human RECORDINGS=folder
+	@test -n "$(RECORDINGS)" || { echo 'Name the folder of your recordings: make human RECORDINGS=folder' >&2; exit 2; }
+	$(PACKAGE) asr_losses.results --recordings "$(RECORDINGS)"
+
+clips: $(READY) ## synthesise the spoken digits again
+	$(PACKAGE) asr_losses.make_clips
+
+diff: ## show what changed in the notebooks, as text
+	git -c diff.ipynb.textconv=.ci/ipynb2txt diff -- notebooks
+
+clean: ## remove the virtual environment, the slides and caches
+	rm -rf $(VENV) notebooks/slides .pytest_cache .hypothesis
+	find notebooks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,74 @@
+"""How does a cell show a figure, a sound or its progress?
+
+Importing this module sets the style of all figures (`lesson.mplstyle`).
+"""
+
+import base64
+import html
+import io
+import os
+import wave
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython import get_ipython
+from IPython.display import display
+
+plt.style.use(Path(__file__).with_name("lesson.mplstyle"))
+
+
+def show(fig, alt):
+    """Displays the figure as PNG with `alt`, one or two sentences that say what can be seen in it.
+
+    `alt` is also the output's plain text. Compute its numbers: the tests then compare them, too.
+    """
+    picture = io.BytesIO()
+    fig.savefig(picture, format="png", metadata={"Software": None})  # no version: the same bytes everywhere
+    plt.close(fig)
+    data = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": alt}
+    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def audio(samples, rate, label):
+    """Displays a player for `samples (L,)`, floats from -1 to 1, `rate` a second; `label` says what it is."""
+    samples = np.asarray(samples, dtype=np.float64)
+    if samples.ndim != 1 or not len(samples):
+        raise ValueError(f"samples: shape {samples.shape} came, expected (L,) with L > 0")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+    name = html.escape(label)
+    player = f'<figure><figcaption>{name}</figcaption><audio controls aria-label="{name}" src="{source}"></audio></figure>'
+    display({"text/html": player, "text/plain": f"{label} ({len(samples) / rate:.2f} s)"}, raw=True)
+
+
+_line = None  # the output that shows the progress of the running cell
+
+
+def progress(text):
+    """Shows one line of `text` while a long cell runs; it is gone when the cell ends.
+
+    It is seen in JupyterLab and by `make run`, and never becomes a stored output. Elsewhere
+    nothing happens.
+    """
+    global _line
+    if not {"JPY_SESSION_NAME", "ASR_LOSSES_PROGRESS"} & set(os.environ):
+        return
+    data, mark = {"text/plain": text}, {"progress": True}
+    if _line is None:
+        _line = display(data, metadata=mark, raw=True, display_id=True)
+        get_ipython().events.register("post_run_cell", _end_progress)
+    else:
+        _line.update(data, metadata=mark, raw=True)
+
+
+def _end_progress(result):
+    global _line
+    get_ipython().events.unregister("post_run_cell", _end_progress)
+    _line.update({}, metadata={"progress": True}, raw=True)
+    _line = None

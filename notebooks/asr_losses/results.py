@@ -1,0 +1,116 @@
+"""How good is lesson 1's recipe? `python -m asr_losses.results` trains it with three seeds and prints tables.
+
+With `--recordings FOLDER` it is tried on your own recordings (see `speech.load_recordings`) instead:
+once as it comes from synthetic voices, and once for each speaker after further training on the others.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+import torch
+
+from asr_losses import speech
+from asr_losses.decoding import error_rates
+from asr_losses.lesson import definitions
+
+lesson = definitions("01_ctc.ipynb")
+
+
+def trained(seed, dilations=(1, 2, 4), epochs=lesson.EPOCHS, **options):
+    """A model of the recipe and what it cost: (model, CPU seconds)."""
+    begin = time.process_time()
+    torch.manual_seed(seed)
+    model = lesson.ConvEncoder(dilations)
+    lesson.train(model, speech.load_clips("train"), validation(), epochs, seed, **options)
+    return model, time.process_time() - begin
+
+
+def validation():
+    return _spoken(speech.load_clips("validation"), 100, seed=10)
+
+
+def _spoken(clips, count, seed):
+    return speech.utterances(clips, count, torch.Generator().manual_seed(seed))
+
+
+def transcripts(heard):
+    """`{decoder: texts}` for log_probs `(T, C)` of many utterances."""
+    return {
+        "greedy": [lesson.greedy(log_probs) for log_probs in heard],
+        "beam": [lesson.beam_search(log_probs)[0] for log_probs in heard],
+        "beam + LM": [lesson.beam_search(log_probs, lesson.digit_language_model)[0] for log_probs in heard],
+    }
+
+
+def boundary_error(aligner, utterances):
+    """Median absolute word-boundary error in ms, the lag (measured on validation voices) taken off."""
+    lag = lesson.boundary_errors(aligner, validation()).median()
+    return (lesson.boundary_errors(aligner, utterances) - lag).abs().median().item()
+
+
+def table(header, rows):
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for row in rows:
+        print("| " + " | ".join(cell if isinstance(cell, str) else f"{cell:.1f}" for cell in row) + " |")
+    print(flush=True)
+
+
+def on_test_voices(seeds=(0, 1, 2)):
+    """Error rates and boundary errors on the shipped test voices, by seed and by voice."""
+    test = _spoken(speech.load_clips("test"), 300, seed=20)
+    texts = [u.text for u in test]
+    rows, by_voice = [], {}
+    for seed in seeds:
+        print(f"seed {seed}: training", file=sys.stderr)
+        model, seconds = trained(seed)
+        aligner, aligner_seconds = trained(seed, (1,), **lesson.ALIGNER)
+        said = transcripts(lesson.listen(model, test))
+        rates = [rate for hypotheses in said.values() for rate in error_rates(texts, hypotheses)]
+        rows.append([str(seed), seconds, *rates, aligner_seconds, boundary_error(aligner, test)])
+        for voice in sorted({u.speaker for u in test}):
+            mine = [i for i, u in enumerate(test) if u.speaker == voice]
+            words = [error_rates([texts[i] for i in mine], [h[i] for i in mine])[1] for h in said.values()]
+            by_voice.setdefault(voice, []).append([*words, boundary_error(aligner, [test[i] for i in mine])])
+    rows.append(["median", *(statistics.median(column) for column in list(zip(*rows))[1:])])
+    decoders = [f"{decoder} {rate} %" for decoder in said for rate in ("CER", "WER")]
+    table(["seed", "CPU s", *decoders, "aligner CPU s", "boundary ms"], rows)
+    medians = [[voice, *map(statistics.median, zip(*runs))] for voice, runs in by_voice.items()]
+    table(["voice", *(f"{decoder} WER %" for decoder in said), "boundary ms"], medians)
+
+
+def on_recordings(folder, seed=0):
+    """Error rates on recordings of people: untouched, and after training on the other speakers."""
+    clips = speech.load_recordings(folder)
+    speakers = sorted({clip.speaker for clip in clips})
+    if len(speakers) < 2:
+        raise ValueError(f"folder: {folder} has one speaker, expected at least two, to train on one for another")
+    rows = []
+    for speaker in speakers:
+        print(f"{speaker}: training", file=sys.stderr)
+        test = _spoken([clip for clip in clips if clip.speaker == speaker], 200, seed=30)
+        model, _ = trained(seed)
+        rows += [[speaker, "synthetic voices only", *_rates(model, test)]]
+        others = [clip for clip in clips if clip.speaker != speaker]
+        lesson.train(model, others, test[:1], lesson.EPOCHS // 2, seed)
+        names = ", ".join(other for other in speakers if other != speaker)
+        rows += [[speaker, f"then {names}", *_rates(model, test)]]
+    table(["speaker", "trained on", "greedy CER %", "greedy WER %", "beam + LM CER %", "beam + LM WER %"], rows)
+
+
+def _rates(model, utterances):
+    said = transcripts(lesson.listen(model, utterances))
+    texts = [u.text for u in utterances]
+    return [*error_rates(texts, said["greedy"]), *error_rates(texts, said["beam + LM"])]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", metavar="FOLDER", help="try people's recordings instead of the test voices")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        on_recordings(arguments.recordings) if arguments.recordings else on_test_voices()
+    except ValueError as error:
+        parser.error(str(error))

@@ -1,0 +1,59 @@
+"""What nbval leaves out: pictures, stripped outputs, and exceptions that were to come and did not."""
+
+import base64
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+from nbval.plugin import IPyNbCell
+
+# Of 255 grey levels, root mean square. A line drawn 7 % thicker gives about 1; data scaled by 2 % about 13.
+PICTURE_TOLERANCE = 2.0
+
+
+def pictures(outputs):
+    """The PNG pictures among a cell's outputs, each `(height, width, 4)` from 0 to 255."""
+    found = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    return [matplotlib.image.imread(io.BytesIO(base64.b64decode(text)), format="png") * 255.0 for text in found]
+
+
+def difference(stored, new):
+    """What is wrong between the two lists of pictures, or None."""
+    if len(stored) != len(new):
+        return f"{len(stored)} pictures are stored, {len(new)} came"
+    for old_picture, new_picture in zip(stored, new):
+        if old_picture.shape != new_picture.shape:
+            return f"a picture of shape {old_picture.shape} is stored, {new_picture.shape} came"
+        rms = np.sqrt(np.square(old_picture - new_picture).mean())
+        if rms > PICTURE_TOLERANCE:
+            return f"a picture differs from the stored one: RMS {rms:.1f}, allowed {PICTURE_TOLERANCE}"
+    return None
+
+
+class BesideNbval:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        result = yield
+        if isinstance(item, IPyNbCell):
+            problem = self.problem(item)
+            if problem:
+                item.raise_cell_error(f"{problem}. If that is right: make run")
+        return result
+
+    def problem(self, item):
+        cell, new = item.cell, item.test_outputs
+        if cell.source.strip() and cell.execution_count is None:
+            return "The cell was never run"
+        if new and not cell.outputs:
+            return "The cell has an output, but none is stored"
+        if item.options["check_exception"] and not any(output.output_type == "error" for output in new):
+            return "The cell is to raise an exception (tag raises-exception) and did not"
+        if item.options["check"]:
+            return difference(pictures(cell.outputs), pictures(new))
+        return None
+
+
+def pytest_configure(config):
+    # Registered, because the hooks of this file itself see only the tests in this folder.
+    config.pluginmanager.register(BesideNbval())

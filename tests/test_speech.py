@@ -1,0 +1,164 @@
+"""Speech: the same samples everywhere, exact boundaries, and a ValueError for every bad recording."""
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from asr_losses import speech
+from asr_losses.features import augment, collate, log_mel
+
+PEOPLE = Path(os.environ.get("RECORDINGS", Path(__file__).parents[2] / "shared/human/recordings"))
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    return speech.utterances(speech.load_clips("train"), 20, torch.Generator().manual_seed(0))
+
+
+def test_the_same_seed_gives_the_same_samples_on_every_machine(spoken):
+    sound = torch.cat([u.samples for u in spoken]).mul(32767).round().to(torch.int16)
+    assert hashlib.sha256(sound.numpy().astype("<i2").tobytes()).hexdigest()[:16] == "059f3885cfc42bd2"
+    assert spoken[0].text == "three zero three nine"
+
+
+def test_words_lie_where_the_boundaries_say():
+    clips = [clip for clip in speech.load_clips("train") if clip.speaker == "flite-slt"][:3]
+    generator = torch.Generator().manual_seed(1)
+    said = speech.join(clips, generator, snr_db=(200.0, 200.0))  # as good as no noise
+    silence = said.samples.clone()
+    for clip, start, end in zip(clips, said.starts, said.ends):
+        begin, stop = round(start * speech.SAMPLE_RATE), round(end * speech.SAMPLE_RATE)
+        gain = said.samples[begin:stop].norm() / clip.samples.norm()
+        torch.testing.assert_close(said.samples[begin:stop], gain * clip.samples, rtol=0, atol=1e-4)
+        silence[begin:stop] = 0
+    assert silence.abs().max() < 1e-4
+    assert said.text == " ".join(clip.word for clip in clips)
+
+
+def test_silences_and_noise_are_as_promised(spoken):
+    for u in spoken:
+        edges = [0.0, *[t for pair in zip(u.starts, u.ends) for t in pair], u.seconds]
+        silences = [b - a for a, b in zip(edges[::2], edges[1::2])]
+        assert all(0.0999 <= s <= 0.3501 for s in (silences[0], silences[-1]))
+        assert all(-1e-9 <= s <= 0.2001 for s in silences[1:-1])
+        assert 1 <= len(u.words) <= 6 and u.samples.abs().max() <= 1
+        words = [u.samples[round(a * 8000) : round(b * 8000)] for a, b in zip(u.starts, u.ends)]
+        noise = u.samples[: round(u.starts[0] * 8000)].square().mean()
+        assert 23 < 10 * torch.log10(torch.cat(words).square().mean() / noise) < 42
+
+
+def test_text_and_tokens():
+    assert speech.decode(speech.encode("three one")) == "three one"
+    assert speech.BLANK not in speech.encode(" ".join(speech.DIGITS))
+    assert len(speech.ALPHABET) == 17
+    with pytest.raises(ValueError, match="text: 'café'"):
+        speech.encode("café")
+
+
+def test_bad_arguments():
+    generator = torch.Generator()
+    with pytest.raises(ValueError, match="split: 'dev'"):
+        speech.load_clips("dev")
+    with pytest.raises(ValueError, match="clips: an empty list"):
+        speech.join([], generator)
+    with pytest.raises(ValueError, match="count: 0"):
+        speech.utterances(speech.load_clips("test"), 0, generator)
+    with pytest.raises(ValueError, match="words: "):
+        speech.utterances(speech.load_clips("test"), 1, generator, words=(3, 2))
+    with pytest.raises(ValueError, match="samples: shape"):
+        log_mel(torch.zeros(10))
+
+
+def test_log_mel_agrees_with_librosa():
+    """librosa 0.11: melspectrogram(n_fft=256, hop_length=80, win_length=200, n_mels=40, fmin=20,
+    fmax=4000, htk=True, norm=None), log of at least 1e-8, then mean 0 and deviation 1."""
+    t = torch.arange(4000, dtype=torch.float64) / 8000
+    chirp = 0.5 * torch.sin(2 * math.pi * (200 * t + 1500 * t**2)) + 0.01 * torch.sin(2 * math.pi * 3000 * t)
+    mine = log_mel(chirp)
+    assert mine.shape == (51, 40)
+    for (frame, band), theirs in {
+        (0, 0): 1.990658, (10, 5): 0.478708, (25, 20): 0.691247, (40, 39): -1.294558, (50, 12): 0.979180
+    }.items():
+        assert abs(mine[frame, band].item() - theirs) < 2e-6
+
+
+def test_augmented_speech_keeps_its_shape_and_leaves_the_original_alone(spoken):
+    mel = log_mel(spoken[0].samples)
+    before = mel.clone()
+    changed = augment(mel, torch.Generator().manual_seed(0))
+    assert changed.shape == mel.shape and torch.equal(mel, before) and not torch.equal(changed, mel)
+
+
+def test_batches_pad_with_zeros(spoken):
+    batch = collate([log_mel(u.samples) for u in spoken[:4]], [u.text for u in spoken[:4]])
+    for row, frames, u in zip(batch.log_mel, batch.frames, spoken):
+        assert not row[frames:].any() and row[frames - 1].any()
+        assert frames == 1 + len(u.samples) // 80
+    assert [speech.decode(row[:n].tolist()) for row, n in zip(batch.targets, batch.target_lengths)] == [
+        u.text for u in spoken[:4]
+    ]
+
+
+def write(folder, name, samples=None, rate=8000, channels=1):
+    if samples is None:
+        samples = 0.3 * torch.sin(torch.arange(2000) / 5.0)
+    soundfile.write(folder / name, torch.stack([samples] * channels, 1).numpy(), rate, subtype="PCM_16")
+
+
+def test_recordings_of_people_are_read_and_trimmed(tmp_path):
+    tone = 0.3 * torch.sin(torch.arange(4000) / 5.0)
+    write(tmp_path, "7_anna_0.wav", torch.cat([torch.zeros(1600), tone, torch.zeros(2400)]))
+    write(tmp_path, "0_ben_12.wav")
+    (tmp_path / ".hidden").write_text("ignored")
+    ben, anna = speech.load_recordings(tmp_path)
+    assert (anna.word, anna.speaker, ben.word, ben.speaker) == ("seven", "anna", "zero", "ben")
+    assert len(anna.samples) == 4000
+
+
+@pytest.mark.parametrize(
+    "name, options, expected",
+    [
+        ("seven_anna_0.wav", {}, "the label is 'seven', expected a digit from 0 to 9"),
+        ("11_anna_0.wav", {}, "the label is '11', expected a digit"),
+        ("7_anna.wav", {}, r"expected a file named \{digit\}_\{speaker\}_\{index\}.wav"),
+        ("7_anna_0.flac", {}, "expected a file named"),
+        ("7_anna_0.wav", {"rate": 16000}, "16000 samples a second, expected 8000"),
+        ("7_anna_0.wav", {"channels": 2}, "2 channels, expected 1"),
+        ("7_anna_0.wav", {"samples": torch.zeros(0)}, "0 samples and no sound"),
+        ("7_anna_0.wav", {"samples": torch.zeros(800)}, "800 samples and no sound"),
+    ],
+)
+def test_bad_recordings_are_named(tmp_path, name, options, expected):
+    write(tmp_path, "0_ben_0.wav")
+    write(tmp_path, name, **options)
+    with pytest.raises(ValueError, match=expected) as caught:
+        speech.load_recordings(tmp_path)
+    assert name in str(caught.value)
+
+
+def test_unreadable_files_and_folders_are_named(tmp_path):
+    with pytest.raises(ValueError, match="nowhere is no folder"):
+        speech.load_recordings(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="is empty, expected files"):
+        speech.load_recordings(tmp_path)
+    (tmp_path / "1_ben_0.wav").write_bytes(b"not a sound")
+    with pytest.raises(ValueError, match="1_ben_0.wav: expected a readable WAV"):
+        speech.load_recordings(tmp_path)
+    (tmp_path / "1_ben_0.wav").unlink()
+    (tmp_path / "1_ben_1.wav").mkdir()
+    with pytest.raises(ValueError, match="1_ben_1.wav: expected a file"):
+        speech.load_recordings(tmp_path)
+
+
+def test_real_recordings():
+    if not PEOPLE.is_dir():
+        pytest.skip(f"no recordings of people in {PEOPLE.name}; name a folder with RECORDINGS=...")
+    clips = speech.load_recordings(PEOPLE)
+    assert {clip.word for clip in clips} == set(speech.DIGITS)
+    assert all(400 < len(clip.samples) < 24000 for clip in clips)
+    assert speech.utterances(clips, 3, torch.Generator().manual_seed(0))
