@@ -30,8 +30,8 @@ help: ## list these targets
 
 # The stamp comes last, so that a set-up that broke off is begun again.
 $(READY): requirements.txt templates/requirements.txt
-	@command -v $(PYTHON) >/dev/null || { echo 'Install Python 3.11 or newer, or name it: make PYTHON=...' >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, $(PYTHON) is %d.%d. Name another one: make PYTHON=..." % sys.version_info[:2])'
+	@command -v $(PYTHON) >/dev/null || { echo 'Install Python 3.10 or newer, or name it: make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, $(PYTHON) is %d.%d. Name another one: make PYTHON=..." % sys.version_info[:2])'
 	@echo 'Setting up $(VENV): this downloads PyTorch and Jupyter, once.'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
@@ -78,5 +78,5 @@ diff: ## show what changed in the notebooks, as text
 	git -c diff.ipynb.textconv=.ci/ipynb2txt diff -- notebooks
 
 clean: ## remove the virtual environment, the slides and caches
-	rm -rf $(VENV) notebooks/slides .pytest_cache .hypothesis
+	rm -rf $(VENV) notebooks/slides .pytest_cache
 	find notebooks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 """Renders a lesson as slides: render_slides.py NOTEBOOK DECK.html
 
 The deck is one file that loads nothing from anywhere. Code cells of more than 12 lines show
-only their outputs, unless they carry the tag `show-source`; so do cells with the tag `hide-source`.
+only their outputs, unless they carry the tag `show-source`; so do cells with the tag `hide-source`
+and cells that draw a figure (tag `figure:NAME`).
 """
 
 import base64
@@ -68,7 +69,8 @@ def mark_sources(notebook):
         if cell.cell_type == "code":
             tags = cell.metadata.get("tags", [])
             short = len(cell.source.splitlines()) <= MOST_LINES
-            cell.metadata.source_shown = "hide-source" not in tags and (short or "show-source" in tags)
+            draws = any(tag == "hide-source" or tag.startswith("figure:") for tag in tags)
+            cell.metadata.source_shown = "show-source" in tags or short and not draws
 
 
 def embed(page, folder):

@@ -24,6 +24,7 @@ def _draw_log_mel(ax, log_mel, frame_shift=FRAME_SHIFT):
     ax.imshow(
         log_mel.T, origin="lower", aspect="auto", extent=(-frame_shift / 2, right, 0, log_mel.shape[1])
     )
+    ax.grid(False)
     ax.set(ylabel="mel band")
 
 
@@ -48,7 +49,7 @@ def frames_against_characters(utterances, frames, characters, fast, slow):
     for voice, colour, marker in ((slow, ORANGE, "^"), (fast, BLUE, "o")):
         chosen = [i for i, utterance in enumerate(utterances) if utterance.speaker == voice]
         ax.scatter(characters[chosen], frames[chosen], s=60, color=colour, marker=marker, label=voice)
-    ax.set(xlabel="characters", ylabel="frames of 10 ms", title="The same text takes one voice far longer than another")
+    ax.set(xlabel="characters", ylabel="frames of 10 ms", title="The number of characters does not tell the number of frames")
     ax.legend()
     return fig
 

@@ -5,6 +5,7 @@ once as it comes from synthetic voices, and once for each speaker after further 
 """
 
 import argparse
+import copy
 import statistics
 import sys
 import time
@@ -18,13 +19,12 @@ from asr_losses.lesson import definitions
 lesson = definitions("01_ctc.ipynb")
 
 
-def trained(seed, dilations=(1, 2, 4), epochs=lesson.EPOCHS, **options):
-    """A model of the recipe and what it cost: (model, CPU seconds)."""
-    begin = time.process_time()
+def trained(seed):
+    """The model of the recipe."""
     torch.manual_seed(seed)
-    model = lesson.ConvEncoder(dilations)
-    lesson.train(model, speech.load_clips("train"), validation(), epochs, seed, **options)
-    return model, time.process_time() - begin
+    model = lesson.ConvEncoder()
+    lesson.train(model, speech.load_clips("train"), validation(), lesson.EPOCHS, seed)
+    return model
 
 
 def validation():
@@ -64,8 +64,11 @@ def on_test_voices(seeds=(0, 1, 2)):
     rows, by_voice = [], {}
     for seed in seeds:
         print(f"seed {seed}: training", file=sys.stderr)
-        model, seconds = trained(seed)
-        aligner, aligner_seconds = trained(seed, (1,), **lesson.ALIGNER)
+        begin = time.process_time()
+        model = trained(seed)
+        between = time.process_time()
+        aligner = lesson.train_aligner(speech.load_clips("train"), validation()[:10], seed)
+        seconds, aligner_seconds = between - begin, time.process_time() - between
         said = transcripts(lesson.listen(model, test))
         rates = [rate for hypotheses in said.values() for rate in error_rates(texts, hypotheses)]
         rows.append([str(seed), seconds, *rates, aligner_seconds, boundary_error(aligner, test)])
@@ -86,16 +89,17 @@ def on_recordings(folder, seed=0):
     speakers = sorted({clip.speaker for clip in clips})
     if len(speakers) < 2:
         raise ValueError(f"folder: {folder} has one speaker, expected at least two, to train on one for another")
-    rows = []
+    print("training on the synthetic voices", file=sys.stderr)
+    model, rows = trained(seed), []
     for speaker in speakers:
-        print(f"{speaker}: training", file=sys.stderr)
         test = _spoken([clip for clip in clips if clip.speaker == speaker], 200, seed=30)
-        model, _ = trained(seed)
-        rows += [[speaker, "synthetic voices only", *_rates(model, test)]]
+        rows.append([speaker, "synthetic voices only", *_rates(model, test)])
         others = [clip for clip in clips if clip.speaker != speaker]
-        lesson.train(model, others, test[:1], lesson.EPOCHS // 2, seed)
         names = ", ".join(other for other in speakers if other != speaker)
-        rows += [[speaker, f"then {names}", *_rates(model, test)]]
+        print(f"{speaker}: further training on {names}", file=sys.stderr)
+        tuned = copy.deepcopy(model)
+        lesson.train(tuned, others, test[:1], lesson.EPOCHS // 2, seed)
+        rows.append([speaker, f"then {names}", *_rates(tuned, test)])
     table(["speaker", "trained on", "greedy CER %", "greedy WER %", "beam + LM CER %", "beam + LM WER %"], rows)
 
 
