@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ALT_LENGTHS = range(30, 601)
 MOST_LINES_A_CELL = 35
-MOST_LINES_A_LESSON = 250
+MOST_LINES_A_SECTION = 60  # on average over the numbered sections
 MEDIAN_LINES = 8
 
 FORBIDDEN = {
@@ -118,11 +118,12 @@ def code_is_explained(notebook):
 
 
 def code_is_in_small_steps(notebook):
-    lengths = [len(lines(cell)) for cell in code_cells(notebook)]
+    lengths = [sum(bool(line.strip()) for line in lines(cell)) for cell in code_cells(notebook)]
     if median(lengths) > MEDIAN_LINES:
         yield f"half of the code cells have {median(lengths)} lines or more, expected {MEDIAN_LINES}"
-    if sum(lengths) > MOST_LINES_A_LESSON:
-        yield f"{sum(lengths)} lines of code, at most {MOST_LINES_A_LESSON}"
+    sections = sum(len(re.findall(r"^## \d+\. ", cell.source, re.M)) for cell in notebook.cells) or 1
+    if sum(lengths) > MOST_LINES_A_SECTION * sections:
+        yield f"{sum(lengths)} lines of code in {sections} sections, at most {MOST_LINES_A_SECTION} each on average"
 
 
 LESSON_CHECKS = code_is_explained, code_is_in_small_steps

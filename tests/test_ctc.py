@@ -99,7 +99,7 @@ def test_one_item_without_a_batch():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_other_floats(dtype):
-    logits = torch.randn(40, 3, 6, generator=torch.Generator().manual_seed(2))
+    logits = torch.randn(40, 3, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float32)
     log_probs = logits.log_softmax(2).to(dtype).requires_grad_()
     arguments = (torch.randint(1, 6, (3, 9), generator=torch.Generator().manual_seed(3)), (40, 30, 20), (9, 5, 0))
     ours = ctc_loss(log_probs, *arguments)
@@ -112,7 +112,7 @@ def test_other_floats(dtype):
 def test_float32_is_as_accurate_as_torch():
     ours, theirs = [], []
     for seed, scale in itertools.product(range(5), (1, 5)):
-        logits = scale * torch.randn(300, 4, 30, generator=torch.Generator().manual_seed(seed))
+        logits = scale * torch.randn(300, 4, 30, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
         arguments = (torch.randint(1, 30, (4, 60), generator=torch.Generator().manual_seed(seed)), (300,) * 4, (60,) * 4)
         exact = F.ctc_loss(logits.double().log_softmax(2), *arguments, reduction="none")
         for errors, loss in ((ours, ctc_loss), (theirs, F.ctc_loss)):

@@ -1,5 +1,7 @@
 """Are the notebooks as stored complete, readable and the same on every machine? (nbval runs them.)"""
 
+import re
+import shlex
 import subprocess
 
 import nbformat
@@ -50,6 +52,15 @@ def test_links_of_notebook(path):
 
 def test_links_of_readme():
     assert list(broken_links((ROOT / "README.md").read_text(encoding="utf-8"), ROOT)) == []
+
+
+def test_commands_of_readme_exist():
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if line.startswith("make")]
+    assert commands[:2] == ["make", "make test"]
+    for command in commands:
+        dry = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+        assert dry.returncode == 0, dry.stderr
 
 
 def test_figures_are_those_of_the_notebooks():

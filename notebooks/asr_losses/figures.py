@@ -211,7 +211,7 @@ def scored_alignment(utterance, log_mel, log_probs, gamma, path, frame_shift):
 def error_distributions(errors):
     """Cumulative distribution of absolute boundary errors; `errors`: {name: ms}."""
     fig, ax = plt.subplots(figsize=(10, 4.5))
-    for (name, values), style in zip(errors.items(), ("-", "--", "-.", ":")):
+    for (name, values), style in zip(errors.items(), ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))):
         ordered = values.abs().sort().values
         share = torch.arange(1, len(ordered) + 1) / len(ordered) * 100
         ax.plot(ordered, share, ls=style, lw=2.5, label=f"{name}: median {ordered.median():.0f} ms")
