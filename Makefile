@@ -22,7 +22,7 @@ export OMP_NUM_THREADS
 .PHONY: all help run test test-cpus slides figures lab bench results human clips diff clean
 
 all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
-	@$(MAKE) figures slides
+	@$(MAKE) --no-print-directory figures slides
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

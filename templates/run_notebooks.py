@@ -1,6 +1,8 @@
 """Executes notebooks in place: run_notebooks.py [--jobs N] NOTEBOOK...
 
 A notebook is written only when all its cells ran, in one step, and only when its bytes changed.
+A cell whose output is not compared (tag `nbval-ignore-output`: times) keeps the one it has, so that
+a second run changes nothing; clear it to get a new one.
 """
 
 import argparse
@@ -105,6 +107,7 @@ async def run(path, status, slots):
         start = time.monotonic()
         status.update(path.name, "starts")
         notebook = nbformat.read(path, as_version=4)
+        kept = {cell.id: cell.outputs for cell in notebook.cells if "nbval-ignore-output" in cell.metadata.get("tags", [])}
         client = Client(notebook, lambda text: status.update(path.name, text))
         try:
             await client.async_execute(cwd=path.parent, stderr=subprocess.DEVNULL)  # the kernel's own log
@@ -118,6 +121,9 @@ async def run(path, status, slots):
         if problem:
             status.finish(path.name, "FAILED, left as it was")
             return problem
+        for cell in notebook.cells:
+            if kept.get(cell.id):
+                cell.outputs = kept[cell.id]
         clean(notebook)
         write(notebook, path)
         status.finish(path.name, f"done in {time.monotonic() - start:.0f} s")
