@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ALT_LENGTHS = range(30, 601)
 MOST_LINES_A_CELL = 35
-MOST_LINES_A_SECTION = 60  # on average over the numbered sections
+MOST_LINES_A_SECTION = 65  # on average over the numbered sections
 MEDIAN_LINES = 8
 
 FORBIDDEN = {

@@ -52,6 +52,27 @@ def best_path(log_probs, target, blank=0):
     return torch.tensor(path[::-1])
 
 
+def attention_path(weights):
+    """The best order-preserving way to give each of T frames to one of U tokens, as states `(T,)` 2u+1.
+
+    `weights (U, T)`: how much token u looks at frame t. The path maximises the sum of the log-weights
+    (dynamic time warping). Raises ValueError if there are more tokens than frames.
+    """
+    scores = torch.nn.functional.pad((weights + 1e-6).log().T, (1, 0), value=-1e9)  # (T, 1 + U); the blank is out of reach
+    return best_path(scores, torch.arange(1, len(weights) + 1))
+
+
+def attention_entropy(weights):
+    """How far attention is spread, in nats: the mean over queries of the entropy of `weights (..., T)`."""
+    return -torch.xlogy(weights, weights).sum(-1).mean().item()
+
+
+def forward_moves(weights):
+    """How often the centre of attention lies later for one token than for the one before, in per cent; `(U, T)`."""
+    centre = (weights * torch.arange(weights.shape[1])).sum(1) / weights.sum(1)
+    return 100 * (centre.diff() > 0).double().mean().item()
+
+
 def label_times(path, frame_shift):
     """`(first, last)`, both `(U,)`: the seconds at which a path says each label first and last.
 

@@ -54,14 +54,14 @@ def frames_against_characters(utterances, frames, characters, fast, slow):
     return fig
 
 
-def loss_with_lines(curves, lines):
+def loss_with_lines(curves, lines, legend="upper right"):
     """Loss curves `{label: losses by step}` with labelled horizontal lines `{label: nats}`."""
     fig, ax = plt.subplots(figsize=(10, 4.2))
-    for (label, losses), colour, style in zip(curves.items(), (BLUE, "black"), ("-", (0, (4, 1)))):
+    for (label, losses), colour, style in zip(curves.items(), (BLUE, "black", "0.5"), ("-", (0, (4, 1)), (0, (1, 1)))):
         ax.plot(range(1, len(losses) + 1), losses, color=colour, ls=style, lw=1.5, label=label)
     _level_lines(ax, lines)
     ax.set(xlabel="step", ylabel="loss (nats)", title="The loss starts and ends where predicted")
-    ax.legend(loc="upper right")
+    ax.legend(loc=legend)
     return fig
 
 
@@ -148,10 +148,11 @@ def page_histogram(measured, predicted, page):
     return fig
 
 
-def training(histories, lines):
-    """Loss by epoch above, blank share, CER and WER below; one column for each model.
+def training(histories, lines, rates):
+    """Loss by epoch above, rates in per cent below; one column for each model.
 
-    `histories`: {model name: list of dicts with train, validation (nats), blank, cer, wer (per cent)}.
+    `histories`: {model name: list of dicts with train, validation (nats per character) and the keys of
+    `rates`}; `rates`: {key: label}, up to three; `lines`: {label: nats}.
     """
     fig, axes = plt.subplots(2, len(histories), figsize=(12, 7), sharex="col", sharey="row",
                              squeeze=False, layout="constrained")
@@ -162,7 +163,7 @@ def training(histories, lines):
         _level_lines(top, lines)
         top.set(title=name, yscale="symlog", ylim=(-0.05, None))
         top.set_yticks([0, 1, 2, 5, 10], ["0", "1", "2", "5", "10"])
-        for key, label, style in (("blank", "frames that say blank", "k:"), ("wer", "WER", "o-"), ("cer", "CER", "s--")):
+        for (key, label), style in zip(rates.items(), ("k:", "o-", "s--")):
             bottom.plot(epochs, [row[key] for row in history], style, label=label)
         bottom.set(xlabel="epoch", ylim=(0, 104))
     axes[0, 0].set(ylabel="loss (nats per character)")
@@ -229,4 +230,100 @@ def text_probabilities(columns):
         ax.bar_label(bars, fmt="%.2f")
         ax.set(title=name, ylim=(0, 0.62), xlabel="text")
     axes[0].set(ylabel="probability")
+    return fig
+
+
+def page_losses(measured, page, lines):
+    """Histogram of what the source page's code prints over many seeds; `lines`: predictions {label: nats}."""
+    fig, ax = plt.subplots(figsize=(10, 4.2))
+    ax.hist(measured, bins=16, color=BLUE)
+    ax.axvline(page, color=ORANGE, ls="--", lw=2.5, label=f"the page: {page:.3f}")
+    for (label, level), colour, style in zip(lines.items(), (PINK, "black"), ("-.", ":")):
+        ax.axvline(level, color=colour, ls=style, lw=2.5, label=f"{label}: {level:.3f}")
+    ax.set(xlabel="CE loss after no training (nats)", ylabel="seeds", title="The page's number is the price of a guess")
+    ax.legend()
+    return fig
+
+
+def masks(readable, audible):
+    """Two masks, True white: `readable (U, U)` and `audible (N, T)`."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    _grid(left, readable, "readable: the text so far", "text position", "seen by position")
+    _grid(right, audible, "audible: real frames", "frame", "utterance")
+    return fig
+
+
+def dependency(matrices):
+    """Which output moves when one row of the input is disturbed; `matrices`: {title: (U, L) bool}."""
+    fig, axes = plt.subplots(1, len(matrices), figsize=(13, 3.6), layout="constrained")
+    for ax, (title, matrix) in zip(axes, matrices.items()):
+        _grid(ax, matrix, title, f"disturbed {title.split(',')[0][:-1]}", "output that moves")
+    return fig
+
+
+def _grid(ax, matrix, title, xlabel, ylabel):
+    ax.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
+    for row, column in matrix.nonzero().tolist():
+        ax.text(column, row, "✓", ha="center", va="center", fontsize=12)
+    ax.grid(False)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel, xticks=range(matrix.shape[1]), yticks=range(matrix.shape[0]))
+    ax.title.set_fontsize(13)
+
+
+def attention(utterance, log_mel, views, frame_shift):
+    """Log-mel above, attention below; `views`: {title: (weights (U, T), path (T,) of states 2u+1)}."""
+    fig, axes = plt.subplots(1 + len(views), 1, figsize=(12, 2.6 + 3.4 * len(views)), sharex=True,
+                             height_ratios=(1, *[2] * len(views)), layout="constrained")
+    _draw_log_mel(axes[0], log_mel)
+    _mark_words(axes[0], utterance, color="white")
+    U = len(utterance.text) + 1  # with EOS
+    spaces = [u for u, character in enumerate(utterance.text) if character == " "]
+    middles = [(a + b) / 2 for a, b in zip([-1, *spaces], [*spaces, U - 1])]
+    for ax, (title, (weights, path)) in zip(axes[1:], views.items()):
+        seconds = torch.arange(weights.shape[1]) * frame_shift
+        ax.imshow(weights.sqrt(), origin="upper", aspect="auto", cmap="Blues", vmin=0, vmax=1,
+                  extent=(-frame_shift / 2, seconds[-1] + frame_shift / 2, U - 0.5, -0.5))
+        ax.plot(seconds, path // 2, color=ORANGE, lw=2.5, drawstyle="steps-mid", label="best path in order")
+        _mark_words(ax, utterance, height=None, color="black", alpha=0.4)
+        for u in spaces:
+            ax.axhline(u, color="black", lw=1, alpha=0.4)
+        ax.grid(False)
+        ax.set(title=title, yticks=middles, yticklabels=utterance.words, ylabel="written")
+        ax.tick_params(axis="y", length=0)
+        ax.legend(loc="upper right", fontsize=11)
+    axes[-1].set(xlabel="time (s)")
+    return fig
+
+
+def sharpening(entropy, boundary):
+    """Entropy of the attention (nats) and median boundary error (ms), by epoch."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained")
+    left.plot(entropy, "o-", color=BLUE)
+    left.set(xlabel="epoch", ylabel="entropy of the attention (nats)", title="Attention sharpens", ylim=(0, None))
+    right.plot(boundary, "s--", color=ORANGE)
+    right.set(xlabel="epoch", ylabel="median boundary error (ms)", title="and finds the words", ylim=(0, None))
+    return fig
+
+
+def smoothing(p, losses):
+    """Loss against the probability `p (n,)` of the right token; `losses`: {epsilon: (n,)}; dots at the minima."""
+    fig, ax = plt.subplots(figsize=(10, 4.2))
+    for (epsilon, values), colour, style in zip(losses.items(), (BLUE, ORANGE, GREEN), ("-", "--", "-.")):
+        ax.plot(p, values, color=colour, ls=style, lw=2.5, label=f"ε = {epsilon}")
+        ax.plot(p[values.argmin()], values.min(), "o", color=colour, ms=10)
+    ax.set(xlabel="probability of the right token", ylabel="loss (nats)", title="Smoothing puts a price on certainty", ylim=(-0.1, 3))
+    ax.legend(loc="lower left")
+    return fig
+
+
+def codes(utterance, log_mel, coded, numbers, frames=4):
+    """A log-mel `(T, 40)`, and the same made of the centres of its codes, `numbers (T / frames,)`."""
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(12, 5.4), sharex=True, sharey=True, layout="constrained")
+    for ax, picture in ((top, log_mel), (bottom, coded)):
+        _draw_log_mel(ax, picture)
+    top.set(title="what is said", xlim=(0, utterance.seconds))
+    bottom.set(title="what the codes keep", xlabel="time (s)")
+    for i, number in enumerate(numbers.tolist()):
+        place = ((i + 0.5) * frames - 0.5) * FRAME_SHIFT
+        bottom.text(place, 1.5, number, rotation=90, ha="center", va="bottom", fontsize=11, color="white")
     return fig

@@ -1,6 +1,6 @@
-"""How good is lesson 1's recipe? `python -m asr_losses.results` trains it with three seeds and prints tables.
+"""How good are the lessons' recipes? `python -m asr_losses.results` trains them with three seeds and prints tables.
 
-With `--recordings FOLDER` it is tried on your own recordings (see `speech.load_recordings`) instead:
+With `--recordings FOLDER` lesson 1's is tried on your own recordings (see `speech.load_recordings`) instead:
 once as it comes from synthetic voices, and once for each speaker after further training on the others.
 """
 
@@ -17,6 +17,7 @@ from asr_losses.decoding import error_rates
 from asr_losses.lesson import definitions
 
 lesson = definitions("01_ctc.ipynb")
+lesson2 = definitions("02_cross_entropy.ipynb")
 
 
 def trained(seed):
@@ -83,6 +84,47 @@ def on_test_voices(seeds=(0, 1, 2)):
     table(["voice", *(f"{decoder} WER %" for decoder in said), "boundary ms"], medians)
 
 
+def encoder_decoder_on_test_voices(seeds=(0, 1, 2)):
+    """Lesson 2's encoder-decoder: error rates and boundary errors, by seed and by voice."""
+    test = _spoken(speech.load_clips("test"), 300, seed=20)
+    texts, rows, by_voice = [u.text for u in test], [], {}
+    for seed in seeds:
+        print(f"encoder-decoder, seed {seed}: training", file=sys.stderr)
+        begin = time.process_time()
+        model, _ = lesson2.train(speech.load_clips("train"), validation()[:40], lesson2.EPOCHS, seed)
+        seconds = time.process_time() - begin
+        _, memory, audible = lesson2.listen(model, test)
+        greedy = lesson2.greedy(model, memory, audible)
+        beam = [lesson2.beam_search(model, memory[i : i + 1], audible[i : i + 1])[0] for i in range(len(test))]
+        lag = lesson2.boundary_errors(model, validation()).median()
+        boundary = (lesson2.boundary_errors(model, test) - lag).abs().median().item()
+        rows.append([str(seed), seconds, *error_rates(texts, greedy), *error_rates(texts, beam), boundary])
+        for voice in sorted({u.speaker for u in test}):
+            mine = [i for i, u in enumerate(test) if u.speaker == voice]
+            rates = [error_rates([texts[i] for i in mine], [h[i] for i in mine])[1] for h in (greedy, beam)]
+            by_voice.setdefault(voice, []).append(rates)
+    rows.append(["median", *(statistics.median(column) for column in list(zip(*rows))[1:])])
+    table(["seed", "CPU s", "greedy CER %", "greedy WER %", "beam CER %", "beam WER %", "boundary ms"], rows)
+    table(["voice", "greedy WER %", "beam WER %"], [[v, *map(statistics.median, zip(*runs))] for v, runs in by_voice.items()])
+
+
+def speech_lm_on_test_voices():
+    """Lesson 2's decoder-only model: error rates on one to three words, by seed and variant."""
+    test = speech.utterances(speech.load_clips("test"), 300, torch.Generator().manual_seed(22), words=(1, 3))
+    held_out = speech.utterances(speech.load_clips("validation"), 100, torch.Generator().manual_seed(11), words=(1, 3))
+    variants = [("as in the lesson", seed, {}) for seed in (0, 1, 2)]
+    variants += [("codes start as random vectors", 0, {"informed": False}), ("loss on all tokens", 0, {"all_tokens": True})]
+    rows = []
+    for name, seed, options in variants:
+        print(f"speech as tokens, {name}, seed {seed}: training", file=sys.stderr)
+        begin = time.process_time()
+        model, _ = lesson2.train_speech_lm(speech.load_clips("train"), held_out, seed, **options)
+        rows.append([name, str(seed), time.process_time() - begin, *error_rates([u.text for u in test], lesson2.write(model, test))])
+    medians = [statistics.median(column) for column in list(zip(*rows[:3]))[2:]]
+    rows.insert(3, ["as in the lesson", "median", *medians])
+    table(["decoder-only model", "seed", "CPU s", "CER %", "WER %"], rows)
+
+
 def on_recordings(folder, seed=0):
     """Error rates on recordings of people: untouched, and after training on the other speakers."""
     clips = speech.load_recordings(folder)
@@ -115,6 +157,11 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     try:
-        on_recordings(arguments.recordings) if arguments.recordings else on_test_voices()
+        if arguments.recordings:
+            on_recordings(arguments.recordings)
+        else:
+            on_test_voices()
+            encoder_decoder_on_test_voices()
+            speech_lm_on_test_voices()
     except ValueError as error:
         parser.error(str(error))

@@ -1,0 +1,46 @@
+"""How does speech become tokens? Each 40 ms of log-mel get the number of the nearest of K typical pieces."""
+
+import torch
+
+from asr_losses import speech
+from asr_losses.features import BANDS, augment, log_mel
+
+FRAMES = 4  # log-mel frames a piece
+
+
+def pieces(mel):
+    """log-mel `(T, 40)` to `(T / 4, 160)`: four frames each, every band's mean over the utterance taken off.
+
+    The last piece is filled up with zeros, the mean.
+    """
+    mel = mel - mel.mean(0)
+    return torch.nn.functional.pad(mel, (0, 0, 0, -len(mel) % FRAMES)).reshape(-1, FRAMES * BANDS)
+
+
+def nearest(x, centres):
+    """The number of the nearest of `centres (K, D)` for each row of `x (L, D)`: `(L,)`, from 0 to K - 1."""
+    return (centres.square().sum(1) - 2 * x @ centres.T).argmin(1)  # |x - c|^2 without |x|^2
+
+
+def k_means(x, K, generator, rounds=12):
+    """`(K, D)` centres of `x (L, D)`: each row to the nearest centre, each centre to the mean of its rows.
+
+    Lloyd's algorithm from K rows drawn at random; a centre that loses all its rows stays where it is.
+    Raises ValueError for fewer than K rows.
+    """
+    if len(x) < K:
+        raise ValueError(f"x: {len(x)} rows came, expected at least K = {K}")
+    centres = x[torch.randperm(len(x), generator=generator)[:K]]
+    for _ in range(rounds):
+        number = nearest(x, centres)
+        sums = torch.zeros_like(centres).index_add(0, number, x)
+        counts = torch.bincount(number, minlength=K)[:, None]
+        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
+    return centres
+
+
+def codebook(clips, K, seed):
+    """`(K, 160)` centres, from 300 utterances of one to three words, augmented as in training."""
+    generator = torch.Generator().manual_seed(seed)
+    spoken = speech.utterances(clips, 300, generator, words=(1, 3))
+    return k_means(torch.cat([pieces(augment(log_mel(u.samples), generator)) for u in spoken]), K, generator)
