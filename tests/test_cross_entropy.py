@@ -178,7 +178,7 @@ def test_beam_search_is_exhaustive_search_with_a_wide_beam():
 
 def test_fit_needs_an_epoch():
     with pytest.raises(ValueError, match="epochs: 0 came"):
-        training.fit(torch.nn.Linear(1, 1), iter(()), None, None, 0)
+        training.fit(torch.nn.Linear(1, 1), iter(()), None, None, 0, 0.01)
 
 
 def test_smoothing_floor_is_the_least_loss():

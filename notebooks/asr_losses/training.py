@@ -7,7 +7,7 @@ import torch
 from asr_losses.display import progress
 
 
-def fit(model, batches, loss_of, evaluate, epochs, steps=100, learning_rate=0.003):
+def fit(model, batches, loss_of, evaluate, epochs, learning_rate, steps=100):
     """The history of the training: one dict before it and one after each epoch of `steps` steps.
 
     `batches`: an endless iterator; `loss_of(model, batch)`: the loss, a scalar; `evaluate(model)`: a dict
