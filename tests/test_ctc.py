@@ -166,7 +166,7 @@ GOOD = {
         ({"targets": torch.tensor([[1, 0], [3, 1]])}, "targets: expected labels from 0 to 3 other than the blank 0"),
         ({"targets": torch.tensor([[1, 4], [3, 1]])}, "targets: expected labels"),
         ({"targets": torch.tensor([[1, -1], [3, 1]])}, "targets: expected labels"),
-        ({"targets": torch.tensor([[1.0, 2.0], [3.0, 1.0]])}, "targets: torch.float32"),
+        ({"targets": torch.tensor([[1.0, 2.0], [3.0, 1.0]], dtype=torch.float32)}, "targets: torch.float32"),
         ({"targets": torch.tensor([[1], [3]])}, r"targets: shape \(2, 1\) came, expected \(2, U\) with U >= 2"),
         ({"targets": torch.tensor([1, 2, 3, 1])}, r"targets: 4 labels came, expected sum\(target_lengths\) = 3"),
         ({"input_lengths": torch.tensor([6, 4])}, r"input_lengths: \[6, 4\] came, expected 0 to T = 5"),
