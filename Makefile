@@ -19,13 +19,13 @@ SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*) notebooks/asr_loss
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: all help run test test-cpus slides figures lab bench results human clips diff clean
+.PHONY: all help run test test-cpus test-mutations slides figures lab bench results human clips diff clean
 
 all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
 	@$(MAKE) --no-print-directory figures slides
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: PIP_ARGS="arguments for pip install"  PYTHON=python3  JOBS=2 (notebooks at a time)'
 
 # The stamp comes last, so that a set-up that broke off is begun again.
@@ -47,6 +47,9 @@ test: $(READY) ## check every stored output (nbval), the package and the slides
 
 test-cpus: $(READY) ## check the stored outputs as other processors would compute them
 	$(PY) tests/cpu_matrix.py --jobs $(JOBS)
+
+test-mutations: $(READY) ## make mistakes, one at a time, and see that the tests notice each
+	$(PY) tests/mutations.py --jobs $(JOBS)
 
 slides: $(DECKS) ## render each lesson as slides, one HTML file each
 	@echo 'Open in a browser:'

@@ -1,6 +1,7 @@
-"""Writes the pictures of the code cells tagged `figure:NAME` to figures/NAME.png, and removes all others."""
+"""Writes the pictures of the code cells tagged `figure:NAME` to figures/NAME.png (or .svg), and removes all others."""
 
 import base64
+import re
 import sys
 from pathlib import Path
 
@@ -9,17 +10,29 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pictures(cell):
+    """`[(ending, bytes)]` of the pictures that a cell stores: PNG, or the SVG that stands in for an interactive figure."""
+    found = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            found.append((".png", base64.b64decode(data["image/png"])))
+        found += [(".svg", base64.b64decode(text)) for text in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)', data.get("text/html", ""))]
+    return found
+
+
 def tagged_pictures(path):
-    """`{file name: PNG bytes}` of one notebook."""
+    """`{file name: bytes}` of one notebook."""
     found = {}
     for cell in nbformat.read(path, as_version=4).cells:
         for tag in cell.metadata.get("tags", []):
             if not tag.startswith("figure:"):
                 continue
-            pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
-            if len(pictures) != 1:
-                sys.exit(f"{path}: the cell tagged {tag} stores {len(pictures)} pictures, expected one")
-            found[tag.removeprefix("figure:") + ".png"] = base64.b64decode(pictures[0])
+            stored = pictures(cell)
+            if len(stored) != 1:
+                sys.exit(f"{path}: the cell tagged {tag} stores {len(stored)} pictures, expected one")
+            (ending, content), = stored
+            found[tag.removeprefix("figure:") + ending] = content
     return found
 
 
@@ -30,9 +43,9 @@ def main():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for name, picture in tagged_pictures(path).items():
             if name in wanted:
-                sys.exit(f"{path}: a second cell is tagged figure:{name.removesuffix('.png')}")
+                sys.exit(f"{path}: a second cell is tagged figure:{Path(name).stem}")
             wanted[name] = picture
-    for path in folder.glob("*.png"):
+    for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()
     for name, picture in wanted.items():

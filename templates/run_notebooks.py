@@ -7,6 +7,7 @@ a second run changes nothing; clear it to get a new one.
 
 import argparse
 import asyncio
+import atexit
 import os
 import re
 import signal
@@ -102,7 +103,7 @@ def missing_error(notebook):
 
 
 async def run(path, status, slots):
-    """Executes one notebook; returns what went wrong, or None."""
+    """Executes one notebook; False if anything went wrong."""
     async with slots:
         start = time.monotonic()
         status.update(path.name, "starts")
@@ -118,15 +119,18 @@ async def run(path, status, slots):
             problem = f"{path}, cell [{client.current.execution_count}]: {error}"
         except Exception as error:  # the kernel died, or did not start
             problem = f"{path}: {type(error).__name__}: {error}"
+        finally:
+            atexit.unregister(client._cleanup_kernel)  # already done, also after Ctrl-C; nbclient forgets to say so then
         if problem:
-            status.finish(path.name, "FAILED, left as it was")
-            return problem
+            status.finish(path.name, f"FAILED, left as it was\n\n{problem}\n")
+            return False
         for cell in notebook.cells:
             if kept.get(cell.id):
                 cell.outputs = kept[cell.id]
         clean(notebook)
         write(notebook, path)
         status.finish(path.name, f"done in {time.monotonic() - start:.0f} s")
+        return True
 
 
 def write(notebook, path):
@@ -143,10 +147,8 @@ async def main():
     parser.add_argument("notebooks", type=Path, nargs="+")
     arguments = parser.parse_args()
     status, slots = Status(), asyncio.Semaphore(arguments.jobs)
-    problems = await asyncio.gather(*(run(path, status, slots) for path in arguments.notebooks))
-    for problem in filter(None, problems):
-        print("\n" + problem, file=sys.stderr)
-    return any(problems)
+    done = await asyncio.gather(*(run(path, status, slots) for path in arguments.notebooks))
+    return not all(done)
 
 
 if __name__ == "__main__":

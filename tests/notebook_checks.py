@@ -1,5 +1,6 @@
 """What can be said of a notebook without running it. Every check yields its findings as text."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -105,8 +106,69 @@ def kernel_is_python3(notebook):
         yield "the metadata hold a Python version: make run removes it"
 
 
+def sections(notebook):
+    """The cells between two headings of level two, as lists."""
+    found = [[]]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and re.search(r"^## ", cell.source, re.M):
+            found.append([])
+        found[-1].append(cell)
+    return found
+
+
+NUMBER = r"(?<![\w.])\d+(?:[.,]\d+)*(?:e-?\d+)?(?!\w)"
+# What is no result: where something stands, what it is called, what another work says (a sentence or row with a year).
+NO_RESULTS = (
+    r"\]\([^)]*\)", r"`[^`]*`", r"^#+ .*$", r"^\d+\. ", r"^\|.*\b(?:19|20)\d\d\b.*$", r"wav2vec 2\.0",
+    r"(?:[^.!?:\n]|\.\d|et al\.)*\b(?:19|20)\d\d\b(?:[^.!?:\n]|[.:] ?\d)*",
+    r"\b(?:[Ss]ections?|[Ee]quations?|[Ff]igures?|[Tt]ables?|[Ll]essons?|[Ee]xercises?) [\d.]+(?:(?:,| and| to) [\d.]+)*",
+)
+
+
+def numbers(text):
+    """The numbers in it, one thousand as 1000 and ten to the minus three as 1e-3."""
+    text = re.sub(r"(\d)\{?,\}?(\d{3})\b", r"\1\2", re.sub(r"(?:(\d)\\cdot ?)?\b10\^\{?(-?\d+)\}?", r"\g<1>e\2", text))
+    return {re.sub(r"^e", "1e", number) for number in re.findall(NUMBER + r"|\be-?\d+", text)}
+
+
+def quoted_numbers_are_shown(notebook):
+    """A number in a text cell stands in an output or the code of its section (a decimal: of the notebook).
+
+    nbval compares these. Citations, exercises and the names of things are not results; the summary is of the whole notebook.
+    """
+    parts = [(section, numbers("\n".join(
+        text for cell in section if cell.cell_type == "code" for text in (cell.source, *output_texts(cell))
+    ))) for section in sections(notebook)]
+    everywhere = set().union(*(shown for _, shown in parts))
+    for section, shown in parts:
+        for cell in section:
+            text = cell.source if cell.cell_type == "markdown" else ""
+            if re.search(r"^#+ (Exercise|References)", text, re.M):
+                continue
+            text += "\n" + cell.metadata.get("speaker_note", "")
+            for pattern in NO_RESULTS:
+                text = re.sub(pattern, " ", text, flags=re.M)
+            quoted = numbers(text)
+            if cell.source.startswith("## Summary"):
+                shown = everywhere
+            if missing := {n for n in quoted - shown if n not in everywhere or not re.search(r"[.e]", n)}:
+                yield f"no cell shows {', '.join(sorted(missing))}: {cell.source[:60]!r}"
+
+
+def alt_texts_are_computed(notebook):
+    """A number in an alt text comes from the data: no digit stands in the text given to `show`."""
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show":
+                specs = {id(part) for f in ast.walk(node.args[1]) if isinstance(f, ast.FormattedValue) and f.format_spec for part in ast.walk(f.format_spec)}
+                for part in ast.walk(node.args[1]):
+                    if id(part) not in specs and isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        if re.search(r"\d", re.sub(r"\bln \d+", "", part.value)):
+                            yield f"[{cell.execution_count}] a number is written into the alt text: {part.value!r}"
+
+
 NOTEBOOK_CHECKS = (
-    was_run, no_timing, demanded_errors_are_stored, pictures_have_alt_text, outputs_are_the_same_everywhere,
+    quoted_numbers_are_shown, alt_texts_are_computed, was_run, no_timing, demanded_errors_are_stored, pictures_have_alt_text, outputs_are_the_same_everywhere,
     cells_end_without_semicolon, cells_are_short, identifiers_are_unique, kernel_is_python3,
 )
 

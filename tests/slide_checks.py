@@ -1,4 +1,4 @@
-"""Walks through a deck in Chromium and lists what an audience would stumble over."""
+"""Walks through a deck in Chromium and lists what an audience, or the lecturer, would stumble over."""
 
 import shutil
 from collections import namedtuple
@@ -57,6 +57,7 @@ LOOK = """([smallest]) => {
     if (!node.complete || !node.naturalWidth) add("picture", node.src);
   }
   for (const node of slide.querySelectorAll("[data-mml-node=merror]")) add("math", node.textContent);
+  if ([...slide.querySelectorAll("aside.notes")].map(node => node.textContent.trim()).join("").length < 20) add("notes", slide.textContent);
   return found;
 }"""
 

@@ -7,7 +7,7 @@ import subprocess
 import nbformat
 import pytest
 
-from extract_figures import tagged_pictures
+from extract_figures import pictures, tagged_pictures
 from notebook_checks import LESSON_CHECKS, NOTEBOOK_CHECKS, ROOT, broken_links
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -71,6 +71,15 @@ def test_figures_are_those_of_the_notebooks():
     assert sorted(committed) == sorted(stored), "make figures"
     for figure in stored:
         assert committed[figure] == stored[figure], f"{figure} is stale: make figures"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_figures_of_the_slides_are_files_too(path):
+    for cell in read(path).cells:
+        shown = cell.metadata.get("slideshow", {}).get("slide_type") != "skip"
+        if shown and pictures(cell):
+            tags = [tag for tag in cell.metadata.get("tags", []) if tag.startswith(f"figure:{path.stem[:2]}_")]
+            assert len(tags) == 1, f"tag this cell figure:{path.stem[:2]}_NAME, then make figures: {cell.source!r}"
 
 
 def test_top_level_is_tidy():

@@ -1,30 +1,18 @@
 """Can every slide be read, by everybody, without a network?"""
 
-import os
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from playwright.sync_api import sync_playwright
 
 from notebook_checks import ROOT
-from slide_checks import browser_path, check_deck, launch
+from slide_checks import check_deck
 
 LESSONS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if not path.stem.endswith("_solutions"))
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not browser_path():
-        message = "no Chromium or Chrome is installed (Debian, Ubuntu: apt-get install chromium): the slides cannot be checked"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 def render(notebook, deck):
@@ -39,8 +27,8 @@ def test_deck(lesson, browser, tmp_path):
     assert check_deck(browser, deck) == []
 
 
-def slide(source):
-    return new_markdown_cell(source, metadata={"slideshow": {"slide_type": "slide"}})
+def slide(source, **metadata):
+    return new_markdown_cell(source, metadata={"slideshow": {"slide_type": "slide"}, **metadata})
 
 
 def figure(**metadata):
@@ -63,10 +51,11 @@ DEFECTS = {
     "raw mathematics": ("math", [slide("so $$ x = 1 was forgotten")]),
     "wrong mathematics": ("math", [slide(r"$\frac{1}$")]),
     "pale text": ("axe", [slide('<span style="color: #bbbbbb">pale</span>')]),
+    "nothing for the lecturer to say": ("notes", [slide("## A slide without notes")]),
     "a network request": ("request", [slide('<img alt="a picture from far away" src="http://192.0.2.1/far.png">')]),
     "a script that fails": ("console", [slide("## Script\n\n<script>nowhere.to.be.found</script>")]),
 }
-GOOD = [slide("# A good slide\n\n$x^2$ and `code`\n\n| a | b |\n|---|---|\n| 1 | 2 |"), figure(**{"image/png": {"alt": "A dot, and nothing beside it"}})]
+GOOD = [slide("# A good slide\n\n$x^2$ and `code`\n\n| a | b |\n|---|---|\n| 1 | 2 |", speaker_note="Tell: all is well. Ask: what is missing?"), figure(**{"image/png": {"alt": "A dot, and nothing beside it"}})]
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +76,38 @@ def test_a_planted_defect_is_found(defect, findings):
 
 def test_a_good_slide_has_no_findings(findings):
     assert [finding for finding in findings if finding.slide == 1] == []
+
+
+@pytest.fixture(scope="module")
+def shortest_deck(tmp_path_factory):
+    return render(LESSONS[0], tmp_path_factory.mktemp("deck") / "deck.html")
+
+
+def test_the_speaker_view_shows_the_notes(shortest_deck, browser):
+    notebook = nbformat.read(LESSONS[0], as_version=4)
+    first, second = [cell.metadata.speaker_note for cell in notebook.cells if "speaker_note" in cell.metadata][:2]
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(shortest_deck.as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    with context.expect_page() as opened:
+        page.keyboard.press("s")
+    notes = opened.value.locator(".speaker-controls-notes .value")
+    notes.filter(has_text=first[-30:]).wait_for()
+    page.keyboard.press("ArrowRight")
+    notes.filter(has_text=second[-30:]).wait_for()
+    context.close()
+
+
+def test_printing_gives_one_page_a_slide(shortest_deck, browser):
+    page = browser.new_page()
+    page.goto(shortest_deck.as_uri() + "?print-pdf")
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.wait_for_selector(".pdf-page")
+    page.emulate_media(media="print")
+    slides = page.evaluate("Reveal.getTotalSlides()")
+    cut = page.evaluate("""[...document.querySelectorAll(".pdf-page")].filter(sheet => [...sheet.querySelectorAll("p, li, pre, img, audio, td")]
+      .some(node => node.checkVisibility() && node.getBoundingClientRect().bottom > sheet.getBoundingClientRect().bottom)).length""")
+    pages = len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True)))
+    assert (page.locator(".pdf-page").count(), pages, cut) == (slides, slides, 0)
+    page.close()

@@ -107,3 +107,14 @@ def uniform_boundaries(utterance):
     text = utterance.text
     middles = [u + 0.5 for u, character in enumerate(text) if character == " "]
     return torch.tensor(middles, dtype=torch.float64) / len(text) * utterance.seconds
+
+
+def boundary_errors(paths, utterances, frame_shift):
+    """The word boundaries of each utterance's path, found minus true, all in one `(B,)`, in ms."""
+    found = [word_boundaries(path, u.text, frame_shift) for path, u in zip(paths, utterances)]
+    return 1000 * (torch.cat(found) - torch.cat([true_boundaries(u) for u in utterances]))
+
+
+def uniform_errors(utterances):
+    """The same for the baseline: `uniform_boundaries` minus true, `(B,)`, in ms."""
+    return 1000 * torch.cat([uniform_boundaries(u) - true_boundaries(u) for u in utterances])

@@ -116,6 +116,48 @@ def lattice(labels, jump, frames):
     return fig
 
 
+def collapse(path, kept, wrong):
+    """Frame labels in boxes, and the two texts that are left of them."""
+    fig, ax = plt.subplots(figsize=(10, 2.6))
+    for t, label in enumerate(path):
+        ax.text(t, 2, label, ha="center", va="center", bbox={"boxstyle": "square,pad=0.6", "fc": "white", "ec": "0.4"})
+    ax.text(-0.4, 1, f"merge equal neighbours, then drop blanks: {kept}", color=BLUE, va="center")
+    ax.text(-0.4, 0.3, f"drop blanks, then merge: {wrong}", va="center")
+    ax.set(xlim=(-0.8, max(len(path), 10)), ylim=(0, 2.6))
+    ax.axis("off")
+    return fig
+
+
+def occupied_lattice(gamma, labels, best):
+    """The occupancy `gamma (T, 2U+1)` of the states `labels`, and the best path `(T,)` through it."""
+    fig, ax = plt.subplots(figsize=(12, 4.6))
+    t, s = torch.meshgrid(*map(torch.arange, gamma.shape), indexing="ij")
+    ax.plot(best, color=ORANGE, lw=4, zorder=1, label="best path")
+    ax.scatter(t, s, s=170, c=gamma.sqrt(), cmap="Blues", vmin=0, vmax=1, edgecolor="0.4", zorder=2)
+    ax.set(xlabel="frame t", yticks=range(len(labels)), yticklabels=labels, title="γ: where the path goes, given the text")
+    ax.legend(loc="lower right")
+    ax.grid(False)
+    return fig
+
+
+def snapshots(p, gamma, labels, frame_shift):
+    """Posteriors above, occupancy below, at the first, a middle and the last of {steps: (T, labels)}."""
+    steps = list(p)
+    chosen = steps[0], steps[len(steps) // 3], steps[-1]
+    fig, axes = plt.subplots(2, 3, figsize=(12, 5), sharex=True, sharey=True, layout="constrained")
+    for row, name, tables in zip(axes, ("posterior p", "γ"), (p, gamma)):
+        row[0].set(ylabel=name)
+        for ax, number in zip(row, chosen):
+            seconds = torch.arange(len(tables[number])) * frame_shift
+            ax.plot(seconds, tables[number][:, 0], color="0.6", ls="--")
+            ax.plot(seconds, tables[number][:, 1:], ls="-")
+    for ax, number in zip(axes[0], chosen):
+        ax.set(title=f"after {number} steps")
+    for ax in axes[1]:
+        ax.set(xlabel="time (s)")
+    return fig
+
+
 def gradient(p, gamma, labels):
     """Heat maps of p, gamma and p - gamma, all `(T, C)`."""
     fig, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")
@@ -236,7 +278,8 @@ def text_probabilities(columns):
 def page_losses(measured, page, lines):
     """Histogram of what the source page's code prints over many seeds; `lines`: predictions {label: nats}."""
     fig, ax = plt.subplots(figsize=(10, 4.2))
-    ax.hist(measured, bins=16, color=BLUE)
+    ax.hist(measured, bins=12, color=BLUE)
+    ax.yaxis.set_major_locator(plt.MaxNLocator(integer=True))
     ax.axvline(page, color=ORANGE, ls="--", lw=2.5, label=f"the page: {page:.3f}")
     for (label, level), colour, style in zip(lines.items(), (PINK, "black"), ("-.", ":")):
         ax.axvline(level, color=colour, ls=style, lw=2.5, label=f"{label}: {level:.3f}")
@@ -246,7 +289,7 @@ def page_losses(measured, page, lines):
 
 
 def masks(readable, audible):
-    """Two masks, True white: `readable (U, U)` and `audible (N, T)`."""
+    """Two masks, a tick for True: `readable (U, U)` and `audible (N, T)`."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     _grid(left, readable, "readable: the text so far", "text position", "seen by position")
     _grid(right, audible, "audible: real frames", "frame", "utterance")
@@ -316,8 +359,9 @@ def smoothing(p, losses):
     return fig
 
 
-def codes(utterance, log_mel, coded, numbers, frames=4):
-    """A log-mel `(T, 40)`, and the same made of the centres of its codes, `numbers (T / frames,)`."""
+def codes(utterance, log_mel, coded, numbers):
+    """A log-mel `(T, 40)`, and the same made of the centres of its codes, `numbers (T / 4,)`."""
+    frames = len(coded) // len(numbers)
     fig, (top, bottom) = plt.subplots(2, 1, figsize=(12, 5.4), sharex=True, sharey=True, layout="constrained")
     for ax, picture in ((top, log_mel), (bottom, coded)):
         _draw_log_mel(ax, picture)

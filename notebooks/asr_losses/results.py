@@ -12,7 +12,7 @@ import time
 
 import torch
 
-from asr_losses import speech
+from asr_losses import codes, speech
 from asr_losses.decoding import error_rates
 from asr_losses.lesson import definitions
 
@@ -96,8 +96,8 @@ def encoder_decoder_on_test_voices(seeds=(0, 1, 2)):
         _, memory, audible = lesson2.listen(model, test)
         greedy = lesson2.greedy(model, memory, audible)
         beam = [lesson2.beam_search(model, memory[i : i + 1], audible[i : i + 1])[0] for i in range(len(test))]
-        lag = lesson2.boundary_errors(model, validation()).median()
-        boundary = (lesson2.boundary_errors(model, test) - lag).abs().median().item()
+        errors = [lesson2.boundary_errors(lesson2.attention_maps(model, us), us) for us in (validation(), test)]
+        boundary = (errors[1] - errors[0].median()).abs().median().item()
         rows.append([str(seed), seconds, *error_rates(texts, greedy), *error_rates(texts, beam), boundary])
         for voice in sorted({u.speaker for u in test}):
             mine = [i for i, u in enumerate(test) if u.speaker == voice]
@@ -118,7 +118,8 @@ def speech_lm_on_test_voices():
     for name, seed, options in variants:
         print(f"speech as tokens, {name}, seed {seed}: training", file=sys.stderr)
         begin = time.process_time()
-        model, _ = lesson2.train_speech_lm(speech.load_clips("train"), held_out, seed, **options)
+        clips = speech.load_clips("train")
+        model, _ = lesson2.train_speech_lm(clips, held_out, codes.codebook(clips, 128, seed), seed, **options)
         rows.append([name, str(seed), time.process_time() - begin, *error_rates([u.text for u in test], lesson2.write(model, test))])
     medians = [statistics.median(column) for column in list(zip(*rows[:3]))[2:]]
     rows.insert(3, ["as in the lesson", "median", *medians])

@@ -6,9 +6,10 @@ import torch
 
 from asr_losses.display import progress
 
+STEPS = 100  # an epoch
 
-def fit(model, batches, loss_of, evaluate, epochs, learning_rate, steps=100):
-    """The history of the training: one dict before it and one after each epoch of `steps` steps.
+def fit(model, batches, loss_of, evaluate, epochs, learning_rate):
+    """The history of the training: one dict before it and one after each epoch of `STEPS` steps.
 
     `batches`: an endless iterator; `loss_of(model, batch)`: the loss, a scalar; `evaluate(model)`: a dict
     with at least "validation" (nats), to which the mean training loss of the epoch is added as "train".
@@ -18,12 +19,12 @@ def fit(model, batches, loss_of, evaluate, epochs, learning_rate, steps=100):
     if epochs < 1:
         raise ValueError(f"epochs: {epochs} came, expected at least 1")
     optimizer = torch.optim.AdamW(model.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, epochs * steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, epochs * STEPS, pct_start=0.1)
     history = [evaluate(model)]
     for number in range(epochs):
         model.train()
         losses = []
-        for batch in itertools.islice(batches, steps):
+        for batch in itertools.islice(batches, STEPS):
             loss = loss_of(model, batch)
             optimizer.zero_grad()
             loss.backward()

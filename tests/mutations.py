@@ -1,0 +1,233 @@
+"""Would the tests notice? Makes one mistake at a time, each in a copy of the project of its own, and runs the tests
+that are to fail: `make test-mutations`. It says which mistakes nobody noticed, and fails if there is one.
+
+Each line of MUTATIONS is one mistake: the tests, the file, what stands there once, and what is put in its place.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ASR = "notebooks/asr_losses/"
+CTC, ALIGN, SPEECH, FEATURES, CHECKS, FIGURES = (f"{ASR}{name}.py" for name in ("ctc", "alignment", "speech", "features", "checks", "figures"))
+LESSON0, LESSON1, LESSON2 = (f"notebooks/{name}.ipynb" for name in ("00_alignment_problem", "01_ctc", "02_cross_entropy"))
+STYLE, PAGE = "templates/slides/style.css", "templates/slides/index.html.j2"
+DECK, PLAYED = "tests/test_slides.py -k 00_alignment", "tests/test_interactive.py"
+STATIC, MODELS, TOKENS, SOUNDS, CLIPS = (f"tests/test_{name}.py" for name in ("notebooks", "lesson", "cross_entropy", "speech", "clips"))
+
+
+# Mistakes that are no replacement of a text that stands once in a file: they take its bytes and give new ones.
+
+
+def cell(identifier, **values):
+    """Sets parts of the cell with this id: its outputs, its execution count, its metadata."""
+    return lambda content: changed(content, identifier, lambda cell: cell.update(values))
+
+
+def source(identifier, old, new):
+    """Puts `new` for `old` in the source of the cell with this id."""
+    def change(cell):
+        text = "".join(cell["source"])
+        assert text.count(old) == 1, (identifier, old, text.count(old))
+        cell["source"] = text.replace(old, new)
+    return lambda content: changed(content, identifier, change)
+
+
+def changed(content, identifier, change):
+    notebook = json.loads(content)
+    change(next(cell for cell in notebook["cells"] if cell["id"] == identifier))
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def picture_of(identifier, other):
+    """The first cell stores the picture of the other."""
+    def change(content):
+        pictures = {
+            cell["id"]: output["data"]["image/png"] for cell in json.loads(content)["cells"]
+            for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+        }
+        assert content.count(pictures[identifier].encode()) == 1 and pictures[identifier] != pictures[other]
+        return content.replace(pictures[identifier].encode(), pictures[other].encode())
+    return change
+
+
+def entry(row, column, value):
+    """One entry of the corpus index."""
+    def change(content):
+        lines = content.decode().splitlines()
+        entries = lines[row].split(",")
+        entries[lines[0].split(",").index(column)] = value
+        lines[row] = ",".join(entries)
+        return ("\n".join(lines) + "\n").encode()
+    return change
+
+
+MUTATIONS = [
+    # The fast CTC loss
+    ("tests/test_ctc.py", CTC, "torch.cat([same, same.flip(0)], 1), -torch.inf)", "torch.cat([same, same.flip(0)], 1), 0.0)"),  # doubles without a blank
+    ("tests/test_ctc.py", CTC, ".sub_(odds).sub_(log_p)", ".sub_(log_p)"),  # frame t counted twice in gamma
+    ("tests/test_ctc.py", CTC, "(losses / target_lengths.clamp(min=1)).mean()", "losses.mean()"),
+    ("tests/test_ctc.py", CTC, "target_lengths.clamp(min=1)).mean()", "target_lengths).mean()"),  # 0 / 0 for an empty target
+    ("tests/test_ctc.py", CTC, "(losses / target_lengths.clamp(min=1)).mean()", "losses.sum() / target_lengths.sum()"),
+    ("tests/test_ctc.py", CTC, "loss.masked_fill(impossible, 0.0 if zero_infinity else torch.inf)", "loss.masked_fill(impossible, torch.inf)"),
+    ("tests/test_ctc.py", CTC, "rest * -of_loss", "rest * of_loss"),
+    ("tests/test_ctc.py", CTC, "gamma * -of_loss", "-gamma"),  # the weights of the items forgotten
+    ("tests/test_ctc.py", CTC, "blanks.masked_fill(~used, -FLOOR)[:, None]", "blanks[:, None]"),  # padding frames count
+    ("tests/test_ctc.py", CTC, "blanks.masked_fill(~used, 0.0).sum(0)", "blanks.sum(0)"),
+    ("tests/test_ctc.py", CTC, "log_p = u[target_lengths, torch.arange(N)]", "log_p = u[-1]"),  # padding labels count
+    ("tests/test_ctc.py", CTC, "if ((labels == blank) | (labels < 0)", "if ((labels < 0)"),  # the blank as a label
+    ("tests/test_ctc.py", CTC, "if C > 1 and log_probs[0].min() >= 0:", "if False:"),  # probabilities for their logs
+    ("tests/test_ctc.py", CTC, "if (log_probs[:, :, blank].isneginf()", "if (log_probs[:, :, blank].isnan()"),
+    ("tests/test_ctc.py", CTC, "gradient[:, :, ctx.blank]", "gradient[:, :, 0]"),  # as if the blank were always 0
+    # Alignment, features, error rates
+    (MODELS, ALIGN, "skip[3::2] = target[1:] != target[:-1]", "skip[3::2] = True"),
+    (MODELS, ALIGN, "ends = delta[-2:]", "ends = delta[-1:]"),  # only the last blank may end a path
+    (MODELS, ALIGN, "[(last[u - 1] + first[u + 1]) / 2 for u", "[first[u + 1] for u"),
+    (MODELS, ALIGN, "[(end + start) / 2 for end, start in gaps]", "[start for end, start in gaps]"),
+    (MODELS, ALIGN, "middles = [u + 0.5 for u", "middles = [u for u"),
+    (MODELS, ASR + "decoding.py", "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
+    (MODELS, ASR + "decoding.py", "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
+    (SOUNDS, FEATURES, "return (mel - mel.mean()) / mel.std()", "return mel / mel.std()"),
+    (SOUNDS, FEATURES, "torch.tensor([len(mel) for mel in log_mels]),", "torch.tensor([max(map(len, log_mels))] * len(log_mels)),"),  # padded lengths
+    (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + silence) / SAMPLE_RATE)"),
+    (SOUNDS, SPEECH, "SAMPLE_RATE = 8000", "SAMPLE_RATE = 16000"),
+    (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64)", "torch.randn(len(speech), dtype=torch.float64)"),  # no seed
+    # Lesson 1: what it defines, tested from outside, and the lesson itself
+    (MODELS, LESSON1, source("22014b08", "groupby(path) if label", "groupby(path) if True or label")),  # blanks stay
+    (MODELS, LESSON1, source("fae81d77", "return x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]", "return x")),  # padding leaks
+    (MODELS, LESSON1, source("c9e90aab", "before = blank if longer[-2:-1] == longer[-1] else either", "before = either")),  # doubles in the beam
+    (MODELS, LESSON1, source("c9e90aab", "log_add(grown[prefix][0], either + frame[0])", "max(grown[prefix][0], either + frame[0])")),
+    (MODELS, LESSON1, source("17a986ea", "(6 - n + 1) / 6 * matches / 10", "matches / 10")),
+    (LESSON1, LESSON1, source("5846a523", ".where(jump, FLOOR)", "")),  # the blank between doubles jumped over
+    (LESSON1, LESSON1, source("eb8c1663", "lattice(target[::-1])", "lattice(target)")),
+    (LESSON1, LESSON1, source("5e892005", "through = alpha + beta - emission", "through = alpha + beta")),
+    (LESSON1, LESSON1, source("b59549b7", "moved[1, t, c] -= h", "moved[1, t, c] += h")),
+    (LESSON1, LESSON1, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
+    (LESSON1, LESSON1, source("61d391cc", "            optimizer.zero_grad()\n", "")),  # in the training loop
+    (LESSON1, LESSON1, source("7717bb17", "    model.eval()\n", "")),  # dropout and batch statistics while listening
+    # Lesson 2: the same
+    (TOKENS, LESSON2, source("bae8877c", "labels[torch.arange(len(targets)), target_lengths] = EOS", "pass")),  # never learns to stop
+    (TOKENS, LESSON2, source("bae8877c", "F.pad(targets, (1, 0), value=BOS)", "F.pad(targets, (0, 1), value=BOS)")),  # no shift
+    (TOKENS, LESSON2, source("14d0f252", " ignore_index=PAD,", "")),  # padding counts
+    (TOKENS, LESSON2, source("5b6ef855", "torch.arange(T) < frames", "torch.arange(T) <= frames")),  # one padding frame is heard
+    (TOKENS, LESSON2, source("354c34bf", " / k.shape[3] ** 0.5", "")),
+    (TOKENS, LESSON2, source("37c54819", "causal(inputs.shape[1])", "causal(inputs.shape[1]) | True")),  # every label is seen
+    (TOKENS, LESSON2, source("8a621de1", "logits[:, -1].log_softmax(1)", "logits[:, -1]")),
+    (TOKENS, CHECKS, "if not may[..., 0].all():", "if False:"),  # a mask of the wrong polarity
+    (TOKENS, ASR + "codes.py", "centres.square().sum(1) - 2 * x", "-2 * x"),
+    (LESSON2, LESSON2, source("ed7b7424", "[:, :-1] if shifted else labels", "[:, 1:] if shifted else labels")),  # shifted by nothing
+    (LESSON2, LESSON2, source("ed7b7424", ".triu(1) if masked", ".tril(-1) if masked")),  # the mask upside down
+    # Outputs and texts in the notebooks
+    (LESSON1, LESSON1, "sum 0.2111, loss 1.5555", "sum 0.2111, loss 1.5556"),
+    (LESSON0, LESSON0, "naive: -inf   logsumexp: -999.6867", "naive: -inf   logsumexp: -999.6866"),
+    (LESSON0, LESSON0, cell("c19532bf", outputs=[])),
+    (LESSON0, LESSON0, picture_of("e9e2924b", "e8097e2a")),
+    (STATIC, LESSON0, cell("c19532bf", execution_count=None)),
+    (STATIC, LESSON1, "and 0.14 s remain", "and 0.15 s remain"),
+    (STATIC, LESSON2, "19 = 2.944$", "19 = 2.945$"),
+    (STATIC, LESSON1, source("5ace224f", "on {T} frames", "on 7 frames")),  # an alt text with a number of its own
+    (STATIC, LESSON1, "(01_ctc_solutions.ipynb)", "(01_solutions.ipynb)"),  # a link that leads nowhere
+    (STATIC, LESSON1, cell("e8a16ca0", outputs=[])),  # a demanded exception that is not stored
+    # Figures, still and interactive
+    (LESSON0, FIGURES, "ax.scatter(characters, frames, s=8", "ax.scatter(frames, characters, s=8"),
+    (LESSON0, FIGURES, "right = (len(log_mel) - 0.5) * frame_shift", "right = 0.9 * len(log_mel) * frame_shift"),
+    (LESSON0, ASR + "lesson.mplstyle", "font.size: 14", "font.size: 9"),
+    (STATIC, "figures/01_lattice.png", lambda content: content[:-20] + bytes(8) + content[-12:]),  # a stale picture
+    (LESSON1, ASR + "js/collapse.js", "kept = drop(merged)", "kept = merge(drop(frames))"),  # the stored script is another one
+    (PLAYED + " -k collapse", LESSON1, "kept = drop(merged)", "kept = merge(drop(frames))"),  # the wrong order
+    (PLAYED + " -k lattice", LESSON1, "sum + data.log_p[t][s]", "sum + data.alpha[t][s]"),
+    (PLAYED + " -k training", LESSON1, "data.loss[k].toFixed", "data.loss[0].toFixed"),
+    (PLAYED + " -k masks", LESSON2, "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
+    # Slides
+    (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 12px; line-height: 1.4"),
+    (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 44px; line-height: 1.4"),
+    (DECK, STYLE, "--ink: #1a1a1a", "--ink: #aaaaaa"),
+    (DECK, PAGE, "alt=\"{{ output.metadata", "title=\"{{ output.metadata"),
+    (DECK, PAGE, "<script>{{ resources.deck.mathjax_js }}</script>", "<script src=\"https://example.org/mathjax.js\"></script>"),
+    (DECK, PAGE, "inlineMath: [[\"$\", \"$\"]", "inlineMath: [[\"@\", \"@\"]"),
+    (DECK, PAGE, "plugins: [RevealNotes]", "plugins: [Notes]"),
+    (DECK, LESSON0, cell("82810d41", metadata={"slideshow": {"slide_type": "subslide"}})),  # an exercise becomes a slide
+    # The corpus index
+    (CLIPS, ASR + "data/digits.csv", entry(1, "word", "one")),
+    (CLIPS, ASR + "data/digits.csv", entry(2, "split", "test")),
+    (CLIPS, ASR + "data/digits.csv", entry(2, "start", "3000")),
+    (CLIPS, ASR + "data/digits.csv", entry(3, "speaker", "nobody")),
+]
+
+UNCAUGHT = {
+    # What no test can notice, and why.
+}
+
+
+def mutate(folder, path, change, new=None):
+    file = folder / path
+    content = file.read_bytes()
+    if callable(change):
+        result = change(content)
+    else:
+        if path.endswith(".ipynb"):
+            change, new = (json.dumps(text, ensure_ascii=False)[1:-1] for text in (change, new))
+        count = content.count(change.encode())
+        assert count == 1, f"{path}: {change!r} stands there {count} times, expected once"
+        result = content.replace(change.encode(), new.encode())
+    assert result != content, f"{path}: nothing changed"
+    file.write_bytes(result)
+
+
+def copy_project(folder):
+    for part in ("notebooks", "tests", "templates", "figures"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.html", ".*"))
+    for name in ("README.md", "Makefile", "requirements.txt", ".pytest.ini"):
+        shutil.copy(ROOT / name, folder / name)
+
+
+def run(selection, *mutation):
+    """(exit code of pytest, what failed first, seconds)"""
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        folder, begin = Path(folder), time.monotonic()
+        copy_project(folder)
+        if mutation:
+            mutate(folder, *mutation)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *selection.split()]
+        result = subprocess.run(command, cwd=folder, env=os.environ | {"CI": "1"}, capture_output=True, text=True)
+        failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.stdout, flags=re.M)
+        return result.returncode, (failed or [result.stdout[-400:] + result.stderr[-400:]])[0], time.monotonic() - begin
+
+
+def describe(path, change, new=""):
+    return path, change.__qualname__.split(".")[0] if callable(change) else f"{change!r} -> {new!r}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Make mistakes, one at a time, and see whether the tests notice.")
+    parser.add_argument("--jobs", type=int, default=1, help="mistakes at a time")
+    parser.add_argument("--only", default="", help="only mistakes in files whose path contains this")
+    arguments = parser.parse_args()
+    chosen = [(number, m) for number, m in enumerate(MUTATIONS, 1) if arguments.only in m[1]]
+    missed = []
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        # Without a mistake the tests must pass, or their failing would say nothing. (The lessons: make test.)
+        quick = sorted({m[0] for _, m in chosen if not m[0].startswith("notebooks/")})
+        for selection, (code, failed, _) in zip(quick, pool.map(run, quick)):
+            if code:
+                sys.exit(f"{selection} fails without any mistake: {failed}")
+        for (number, mutation), (code, failed, seconds) in zip(chosen, pool.map(lambda m: run(*m[1]), chosen)):
+            verdict = "caught" if code == 1 else "MISSED" if code == 0 else f"BROKEN ({code})"
+            print(f"{number:3} {verdict} by {failed} in {seconds:.0f} s:", *describe(*mutation[1:]), flush=True)
+            if code != 1:
+                missed.append(number)
+    print(f"{len(chosen) - len(missed)} of {len(chosen)} mistakes were caught" + (f", not {missed}" if missed else ""))
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Do the interactive figures answer, by mouse and keyboard, in slides and in an HTML page, with Python's numbers?"""
+
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from interactive_checks import PLAY, figures_of
+from notebook_checks import ROOT
+
+MOST_BYTES = 100_000
+LESSON_OF = {"collapse": "01_ctc", "lattice": "01_ctc", "training": "01_ctc", "masks": "02_cross_entropy"}
+
+
+def notebook_of(name):
+    return ROOT / f"notebooks/{LESSON_OF[name]}.ipynb"
+
+
+@pytest.fixture(scope="module", params=PLAY)
+def figure(request):
+    """(name, HTML, values) of one interactive figure as the notebook stores it."""
+    html, data = figures_of(nbformat.read(notebook_of(request.param), as_version=4))[request.param]
+    return request.param, html, data
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """`{(lesson, kind): path}` of the lessons as slides and as HTML pages."""
+    folder = tmp_path_factory.mktemp("pages")
+    for lesson in set(LESSON_OF.values()):
+        notebook, slides = ROOT / f"notebooks/{lesson}.ipynb", folder / f"{lesson}-slides.html"
+        subprocess.run([sys.executable, ROOT / "templates/render_slides.py", notebook, slides], check=True)
+        command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", folder, "--output", f"{lesson}-page", notebook]
+        subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def test_small_and_self_contained(figure):
+    name, html, _ = figure
+    assert len(html.encode()) < MOST_BYTES
+    assert not re.search(r"\b(?:src|href)=\"(?!data:)|\bfetch\(|\bimport\(|XMLHttpRequest", html)
+    assert not re.search(r"https?://(?!www\.w3\.org)", html)
+
+
+def test_the_static_picture_says_what_it_shows(figure):
+    _, html, _ = figure
+    assert len(re.search(r'<img alt="([^"]+)"', html)[1]) in range(30, 601)
+
+
+@pytest.mark.parametrize("kind", ["slides", "page"])
+def test_answers(figure, kind, pages, browser):
+    name, _, data = figure
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((pages / f"{LESSON_OF[name]}-{kind}.html").as_uri(), wait_until="domcontentloaded")
+    shown = page.locator(f'.asr-figure[data-figure="{name}"]')
+    if kind == "slides":
+        page.wait_for_function("window.Reveal && Reveal.isReady()")
+        place = shown.evaluate("node => { const at = Reveal.getIndices(node.closest('section')); Reveal.slide(at.h, at.v, 999); return at; }")
+    PLAY[name](shown, data)
+    if kind == "slides":  # the keys that were pressed were the figure's, not the deck's
+        assert page.evaluate("Reveal.getIndices().h") == place["h"] and page.evaluate("Reveal.getIndices().v") == place["v"]
+        assert errors == []
+    context.close()
+
+
+def test_without_scripts_the_picture_stays(figure, pages, browser):
+    name, _, _ = figure
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto((pages / f"{LESSON_OF[name]}-page.html").as_uri(), wait_until="domcontentloaded")
+    picture = page.locator(f'.asr-figure[data-figure="{name}"] > img')
+    assert picture.is_visible() and picture.bounding_box()["width"] > 400
+    context.close()
