@@ -48,7 +48,7 @@ class Status:
 
 
 def stop_on_ctrl_c():
-    """Each nbclient takes Ctrl-C for its own notebook only; this stops all of them."""
+    """Each nbclient takes Ctrl-C for its own notebook only, and only while it runs; this stops all of them."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
@@ -121,6 +121,7 @@ async def run(path, status, slots):
             problem = f"{path}: {type(error).__name__}: {error}"
         finally:
             atexit.unregister(client._cleanup_kernel)  # already done, also after Ctrl-C; nbclient forgets to say so then
+            stop_on_ctrl_c()  # nbclient has taken the handlers away, with other notebooks still running
         if problem:
             status.finish(path.name, f"FAILED, left as it was\n\n{problem}\n")
             return False

@@ -4,6 +4,7 @@ import base64
 import copy
 import io
 import shutil
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -233,6 +234,27 @@ def test_a_failed_run_names_notebook_and_cell_and_changes_nothing(source, messag
     assert result.returncode != 0
     assert f"{path}, cell [2]" in result.stderr and message in result.stderr
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_leaves_each_notebook_as_it_was_or_complete(number, tmp_path):
+    quick, slow = tmp_path / "quick.ipynb", tmp_path / "slow.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("print(6 * 7)")]), quick)
+    nbformat.write(new_notebook(cells=[new_code_cell("print('begun')"), new_code_cell("import time; time.sleep(600)")]), slow)
+    before = slow.read_bytes()
+    command = [sys.executable, ROOT / "templates/run_notebooks.py", "--jobs", "2", quick, slow]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "quick.ipynb: done" in line:
+            break
+    process.send_signal(number)
+    last = process.stderr.read()
+    assert process.wait(60) != 0
+    assert nbformat.read(quick, as_version=4).cells[0].outputs[0].text == "42\n"
+    assert slow.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [quick, slow]
+    if number != signal.SIGKILL:
+        assert last.strip().endswith("stopped: the notebooks that were running are as they were") and "Traceback" not in last
 
 
 def test_progress_is_shown_and_not_stored(tmp_path):

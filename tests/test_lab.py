@@ -72,7 +72,7 @@ def lab(tmp_path_factory):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_run_all(lesson, lab, browser, tmp_path):
+def test_run_all(lesson, browser, lab, tmp_path):
     stored = nbformat.read(ROOT / "notebooks" / lesson, as_version=4)
     pictures = [i for i, cell in enumerate(stored.cells) if any("image/png" in o.get("data", {}) for o in cell.get("outputs", []))]
     interactive = figures_of(stored)

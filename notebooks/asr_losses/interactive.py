@@ -79,8 +79,8 @@ def lattice(log_probs, text, alpha, beta, jump, frame_shift):
     alpha, beta = (table.masked_fill(table < -1e9, -math.inf) for table in (alpha, beta))
     data = {
         "text": text, "labels": labels, "jump": jump.tolist(), "seconds": frame_shift, "best": best.tolist(),
-        "log_p": _rounded(emission, 4), "alpha": _rounded(alpha, 4), "beta": _rounded(beta, 4), "gamma": _rounded(gamma, 4),
-        "total": _rounded(total, 4),
+        "log_p": _rounded(emission, 3), "alpha": _rounded(alpha, 3), "beta": _rounded(beta, 3), "gamma": _rounded(gamma, 3),
+        "total": _rounded(total, 3),
     }
     alt = (
         f"The lattice of '{text}': {len(labels)} states over {len(gamma)} frames, shaded by occupancy. The best path, a line "

@@ -6,7 +6,7 @@ const grid = add(root, "div", {class: "collapse"});
 const output = add(root, "output", {role: "status"});
 add(root, "style", {}, `
 .asr-figure .collapse { display: grid; gap: 5px 3px; margin: 6px 0 10px; align-items: center; }
-.asr-figure .collapse > * { min-width: 0; }
+.asr-figure .collapse > * { min-width: 0; padding-right: 12px; }
 .asr-figure .collapse .box, .asr-figure .collapse button { padding: 0; height: 38px; line-height: 36px; text-align: center; border: 1px solid #595959; border-radius: 4px; font-family: "DejaVu Sans Mono", "Deck Mono", monospace; }
 .asr-figure .collapse .blank { color: #595959; background: #ffffff; border-style: dashed; }
 .asr-figure .collapse .letter { background: #d6e8f5; }
@@ -33,7 +33,7 @@ function draw() {
   const labels = [...input.value.toLowerCase()].filter(label => /[a-z]/.test(label) || label === data.blank);
   input.value = labels.join("");
   const frames = labels.map((label, i) => ({label, from: i, to: i}));
-  grid.style.gridTemplateColumns = `270px repeat(${Math.max(labels.length, 1)}, minmax(20px, 52px))`;
+  grid.style.gridTemplateColumns = `max-content repeat(${Math.max(labels.length, 1)}, minmax(20px, 52px))`;
   grid.replaceChildren();
   add(grid, "div", {style: "grid-row: 1; grid-column: 1"}, "frames (click to change)");
   for (const {label, from} of frames) {

@@ -11,7 +11,7 @@ const STYLE = `
 .asr-figure svg { display: block; width: 100%; height: auto; font: inherit; }
 .asr-figure svg [tabindex] { outline: none; }
 .asr-figure :is(button, input):focus-visible { outline: 3px solid #b34c00; outline-offset: 1px; }
-.asr-figure output { display: block; min-height: 1.4em; }
+.asr-figure output { display: block; min-height: 1.4em; white-space: pre-wrap; }
 `;
 const SVG = "http://www.w3.org/2000/svg";
 

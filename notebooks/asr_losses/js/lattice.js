@@ -1,12 +1,11 @@
 // The lattice of one utterance: states of the extended target upwards, frames to the right.
 const T = data.gamma.length, S = data.labels.length, WIDTH = 1120, STEP_Y = 34, LEFT = 40, TOP = 18, RADIUS = 11;
-const STEP_X = Math.min(50, (WIDTH - LEFT - 10) / T), HEIGHT = S * STEP_Y + 40;
+const STEP_X = Math.min(50, (WIDTH - LEFT - 10) / T), HEIGHT = S * STEP_Y + 48;
 const x = t => LEFT + (t + 0.5) * STEP_X, y = s => TOP + (S - 1 - s) * STEP_Y + 8;
 let mode = "alpha", now = T - 1, at = {t: 0, s: 0}, mine = [...data.best], drawing = false;
 
 const bar = add(root, "div", {class: "bar"});
-const group = add(bar, "form", {class: "bar", role: "radiogroup", "aria-label": "what is shown", style: "margin: 0"});
-group.addEventListener("submit", event => event.preventDefault());
+const group = add(bar, "div", {class: "bar", role: "radiogroup", "aria-label": "what is shown", style: "margin: 0"});
 const modes = {alpha: "α: fill the lattice", gamma: "γ: occupancy", path: "draw a path"};
 for (const [key, text] of Object.entries(modes)) {
   const radio = control(group, "radio", text, {name: "mode", value: key});
@@ -26,8 +25,8 @@ add(picture, "path", {d: moves, stroke: "#dddddd", fill: "none"});
 const column = add(picture, "rect", {y: 0, width: STEP_X, height: S * STEP_Y + 8, fill: "#fff1c9"});
 const lines = add(picture, "g", {fill: "none"});
 for (let s = 0; s < S; s++) add(picture, "text", {x: 16, y: y(s) + 6, "text-anchor": "middle"}, spell(data.labels[s]));
-for (let t = 0; t < T - 2; t += 5) add(picture, "text", {x: x(t), y: HEIGHT - 4, "text-anchor": "middle"}, t);
-add(picture, "text", {x: WIDTH, y: HEIGHT - 4, "text-anchor": "end"}, "frame t");
+for (let t = 0; t < T - 2; t += 5) add(picture, "text", {x: x(t), y: HEIGHT - 12, "text-anchor": "middle"}, t);
+add(picture, "text", {x: WIDTH, y: HEIGHT - 12, "text-anchor": "end"}, "frame t");
 
 const nodes = [];
 for (let t = 0; t < T; t++) {
@@ -81,7 +80,7 @@ function about_mine() {
 }
 
 const log_p = path => path.reduce((sum, s, t) => sum + data.log_p[t][s], 0);
-const probability = log => `ln P = ${number(log, 3)}, P = ${Math.exp(log).toPrecision(3)}`;
+const probability = log => `ln P = ${number(log, 2)}, P = ${Math.exp(log).toPrecision(3)}`;
 
 function draw() {
   column.setAttribute("x", x(now) - STEP_X / 2);

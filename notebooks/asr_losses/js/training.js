@@ -1,5 +1,5 @@
 // Posteriors and occupancy of one utterance at several steps of the training.
-const WIDTH = 1120, PANEL = 150, LEFT = 60, TOP = 62, GAP = 80, HEIGHT = TOP + 2 * PANEL + GAP + 30;
+const WIDTH = 1120, PANEL = 105, LEFT = 60, TOP = 62, GAP = 80, HEIGHT = TOP + 2 * PANEL + GAP + 36;
 const T = data.p[0].length, COLOURS = ["#595959", "#0072b2", "#b34c00", "#00664b", "#a3418a", "#8a5a00", "#2b6f9e", "#000000"];
 const x = t => LEFT + t * (WIDTH - LEFT - 20) / (T - 1);
 
@@ -37,8 +37,8 @@ function draw() {
   panel(TOP, "p: what the model says (grey, dashed: blank)", data.p[k]);
   panel(TOP + PANEL + GAP, `γ: what it says when told “${data.text}”`, data.gamma[k]);
   for (let t = 0; t < T; t += 5)
-    add(picture, "text", {x: x(t), y: HEIGHT - 4, "text-anchor": "middle"}, (t * data.seconds).toFixed(1));
-  add(picture, "text", {x: WIDTH, y: HEIGHT - 4, "text-anchor": "end"}, "s");
+    add(picture, "text", {x: x(t), y: HEIGHT - 8, "text-anchor": "middle"}, (t * data.seconds).toFixed(1));
+  add(picture, "text", {x: WIDTH, y: HEIGHT - 8, "text-anchor": "end"}, "s");
 }
 
 draw();
