@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 RECORDINGS ?=
+LAB_ARGS ?=
 JOBS ?= 2
 
 VENV = .venv
@@ -26,7 +27,7 @@ all: run ## set up, run the notebooks, render figures and slides (also plain `ma
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
-	@echo 'Variables: PIP_ARGS="arguments for pip install"  PYTHON=python3  JOBS=2 (notebooks at a time)'
+	@echo 'Variables: PIP_ARGS="arguments for pip install"  PYTHON=python3  JOBS=2 (notebooks at a time)  LAB_ARGS="arguments for JupyterLab"'
 
 # The stamp comes last, so that a set-up that broke off is begun again.
 $(READY): requirements.txt templates/requirements.txt
@@ -62,7 +63,7 @@ figures: $(READY) ## write the marked figures of the notebooks to figures/
 	$(PY) templates/extract_figures.py
 
 lab: $(READY) ## open the first lesson in JupyterLab
-	$(PY) -m jupyterlab $(firstword $(LESSONS))
+	$(PY) -m jupyterlab $(LAB_ARGS) $(firstword $(LESSONS))
 
 bench: $(READY) ## time our losses against PyTorch's
 	$(PACKAGE) asr_losses.bench

@@ -2,7 +2,7 @@
 
 The deck is one file that loads nothing from anywhere. Code cells of more than 12 lines show
 only their outputs, unless they carry the tag `show-source`; so do cells with the tag `hide-source`
-and cells that draw a figure (tag `figure:NAME`).
+and cells that draw a figure (tag `figure:NAME`). Where something is predicted, the outputs come one by one.
 """
 
 import base64
@@ -73,6 +73,16 @@ def mark_sources(notebook):
             cell.metadata.source_shown = "show-source" in tags or short and not draws
 
 
+def mark_outputs(notebook):
+    """On a slide with a prediction, or whose note says to ask first, each output waits for a key."""
+    asked = False
+    for cell in notebook.cells:
+        if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
+            asked = re.search("before (the output|you show)", cell.metadata.get("speaker_note", ""))
+        asked = asked or "**Prediction" in cell.source
+        cell.metadata.output_waits = bool(asked)
+
+
 def embed(page, folder):
     """Puts pictures that are files into the page, and leads links between lessons to their decks."""
 
@@ -94,6 +104,7 @@ def render(notebook_path):
     """The deck of one lesson, as HTML."""
     notebook = nbformat.read(notebook_path, as_version=4)
     mark_sources(notebook)
+    mark_outputs(notebook)
     deck = {
         "title": title(notebook),
         "style_css": (TEMPLATES / "slides/style.css").read_text(encoding="utf-8"),

@@ -67,7 +67,7 @@ def browser():
     from slide_checks import browser_path, launch
 
     if not browser_path():
-        message = "no Chromium or Chrome is installed (Debian: apt-get install chromium; README, Testing): slides and figures not checked"
+        message = "no Chromium or Chrome is installed (Debian: apt-get install chromium; README, Testing): slides, figures and JupyterLab are not checked"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
     with sync_playwright() as playwright:
         browser = launch(playwright)

@@ -26,7 +26,8 @@ LOOK = """([smallest]) => {
   const add = (kind, detail) => found.push([kind, detail.trim().slice(0, 90)]);
   const inside = (rect, box) => rect.left >= box.left - 1 && rect.top >= box.top - 1
     && rect.right <= box.right + 1 && rect.bottom <= box.bottom + 1;
-  const window_box = {left: 0, top: 0, right: innerWidth, bottom: innerHeight};
+  const foot = [...document.querySelectorAll(".where, .slide-number")].filter(node => node.textContent.trim() && node.checkVisibility());
+  const window_box = {left: 0, top: 0, right: innerWidth, bottom: Math.min(innerHeight, ...foot.map(node => node.getBoundingClientRect().top))};
   const is_cut = (rect, box) => {
     if (!inside(rect, window_box)) return true;
     for (; box && box !== document.body; box = box.parentElement)

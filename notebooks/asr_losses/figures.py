@@ -54,13 +54,13 @@ def frames_against_characters(utterances, frames, characters, fast, slow):
     return fig
 
 
-def loss_with_lines(curves, lines, legend="upper right"):
+def loss_with_lines(curves, lines, title, legend="upper right"):
     """Loss curves `{label: losses by step}` with labelled horizontal lines `{label: nats}`."""
     fig, ax = plt.subplots(figsize=(10, 4.2))
     for (label, losses), colour, style in zip(curves.items(), (BLUE, "black", "0.5"), ("-", (0, (4, 1)), (0, (1, 1)))):
         ax.plot(range(1, len(losses) + 1), losses, color=colour, ls=style, lw=1.5, label=label)
     _level_lines(ax, lines)
-    ax.set(xlabel="step", ylabel="loss (nats)", title="The loss starts and ends where predicted")
+    ax.set(xlabel="step", ylabel="loss (nats)", title=title)
     ax.legend(loc=legend)
     return fig
 
@@ -193,7 +193,7 @@ def page_histogram(measured, predicted, page):
 def training(histories, lines, rates):
     """Loss by epoch above, rates in per cent below; one column for each model.
 
-    `histories`: {model name: list of dicts with train, validation (nats per character) and the keys of
+    `histories`: {model name: list of dicts with train, validation (nats per label) and the keys of
     `rates`}; `rates`: {key: label}, up to three; `lines`: {label: nats}.
     """
     fig, axes = plt.subplots(2, len(histories), figsize=(12, 7), sharex="col", sharey="row",
@@ -208,7 +208,7 @@ def training(histories, lines, rates):
         for (key, label), style in zip(rates.items(), ("k:", "o-", "s--")):
             bottom.plot(epochs, [row[key] for row in history], style, label=label)
         bottom.set(xlabel="epoch", ylim=(0, 104))
-    axes[0, 0].set(ylabel="loss (nats per character)")
+    axes[0, 0].set(ylabel="loss (nats per label)")
     axes[1, 0].set(ylabel="per cent")
     axes[0, -1].legend(fontsize=11)
     axes[1, -1].legend(fontsize=11)
@@ -338,12 +338,14 @@ def attention(utterance, log_mel, views, frame_shift):
     return fig
 
 
-def sharpening(entropy, boundary):
-    """Entropy of the attention (nats) and median boundary error (ms), by epoch."""
+def sharpening(entropy, boundary, uniform):
+    """Entropy of the attention (nats) and median boundary error (ms), by epoch; `uniform`: that of the uniform split."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained")
     left.plot(entropy, "o-", color=BLUE)
     left.set(xlabel="epoch", ylabel="entropy of the attention (nats)", title="Attention sharpens", ylim=(0, None))
-    right.plot(boundary, "s--", color=ORANGE)
+    right.plot(boundary, "s--", color=ORANGE, label="path through the attention")
+    right.axhline(uniform, color="black", ls=":", label=f"uniform split: {uniform:.0f}")
+    right.legend()
     right.set(xlabel="epoch", ylabel="median boundary error (ms)", title="and finds the words", ylim=(0, None))
     return fig
 

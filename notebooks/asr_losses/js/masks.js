@@ -1,7 +1,7 @@
 // Which output moves when an input token or a frame is disturbed, with each precaution on or off.
-const CELL = 50, LEFT = 120, TOP = 60, GAP = 170;
+const CELL = 44, LEFT = 120, TOP = 60, GAP = 180;
 const U = data.labels.length, L = data.frames_none[0].length;
-const WIDTH = LEFT + (U + L) * CELL + GAP + 20, HEIGHT = TOP + U * CELL + 46;
+const WIDTH = LEFT + (U + L) * CELL + GAP + 20, HEIGHT = TOP + U * CELL + 40;
 const real = data.frames_masked[0].filter(moves => moves).length;
 let at = 0;
 
@@ -20,7 +20,7 @@ function cell(parent, column, row, left, moves, kind) {
   const place = {x: left + column * CELL, y: TOP + row * CELL, width: CELL - 4, height: CELL - 4};
   const fill = moves ? kind === "plain" ? "#0072b2" : "#b34c00" : "#f4f4f4";
   add(parent, "rect", {...place, fill, stroke: kind === "plain" ? "none" : "#b34c00", "stroke-width": 4, "stroke-dasharray": "6 3"});
-  if (moves) add(parent, "text", {x: place.x + CELL / 2 - 2, y: place.y + 30, fill: "#ffffff", "text-anchor": "middle"}, "✓");
+  if (moves) add(parent, "text", {x: place.x + CELL / 2 - 2, y: place.y + 27, fill: "#ffffff", "text-anchor": "middle"}, "✓");
 }
 
 function draw() {
@@ -40,7 +40,7 @@ function draw() {
     const heard = frames[u].filter(moves => moves).length;
     const text = `output ${u}, to say “${spell(label)}”: reads ${read}; hears ${heard} of ${L} frames` + (tokens[u][own(u)] ? "; sees its own label" : "");
     const row = add(picture, "g", {tabindex: u === at ? 0 : -1, role: "img", "aria-label": text});
-    add(row, "text", {x: LEFT - 14, y: TOP + u * CELL + 30, "text-anchor": "end"}, `say ${spell(label)}`);
+    add(row, "text", {x: LEFT - 14, y: TOP + u * CELL + 27, "text-anchor": "end"}, `say ${spell(label)}`);
     tokens[u].forEach((moves, v) => cell(row, v, u, LEFT, moves, v === own(u) ? "label" : "plain"));
     frames[u].forEach((moves, l) => cell(row, l, u, right, moves, l >= real ? "padding" : "plain"));
     add(row, "rect", {x: 2, y: TOP + u * CELL - 3, width: WIDTH - 4, height: CELL + 2, fill: "none", "stroke-width": 3, "pointer-events": "all", class: "outline"});
