@@ -44,25 +44,25 @@ def play_collapse(figure, data):
     assert box.input_value() == "noone"
 
 
+def log_sum(values):
+    largest = max(values)
+    return -math.inf if largest == -math.inf else largest + math.log(sum(math.exp(value - largest) for value in values))
+
+
+def sweep(rows, first, sources):
+    """Log-sums over all walks that begin in one of the states `first`; `sources(s)`: where a walk can come from."""
+    table = [[value if s in first else -math.inf for s, value in enumerate(rows[0])]]
+    for row in rows[1:]:
+        table.append([value + log_sum([table[-1][r] for r in sources(s)]) for s, value in enumerate(row)])
+    return table
+
+
 def sums(log_p, jump):
-    """alpha and beta of a lattice, in plain Python; beta counts its own frame, as alpha does."""
+    """alpha, beta and ln P of a lattice, in plain Python; beta counts its own frame, as alpha does."""
     S = len(jump)
-
-    def log_sum(values):
-        largest = max(values)
-        return -math.inf if largest == -math.inf else largest + math.log(sum(math.exp(v - largest) for v in values))
-
-    def sweep(rows, entries):
-        table = []
-        for t, row in enumerate(rows):
-            before = (lambda s: 0.0 if s in entries[1] else -math.inf) if t == 0 else (lambda s: table[-1][s])
-            table.append([row[s] + log_sum([before(s)] if t == 0 else [before(r) for r in entries[0](s)]) for s in range(S)])
-        return table
-
-    into = lambda s: [r for r in (s, s - 1, s - 2) if r >= 0 and (r > s - 2 or jump[s])]  # noqa: E731
-    out_of = lambda s: [r for r in (s, s + 1, s + 2) if r < S and (r < s + 2 or jump[r])]  # noqa: E731
-    alpha = sweep(log_p, (into, (0, 1)))
-    beta = sweep(log_p[::-1], (out_of, (S - 1, S - 2)))[::-1]
+    moves = {(r, s) for s in range(S) for r in (s, s - 1, s - 2) if r >= 0 and (r > s - 2 or jump[s])}
+    alpha = sweep(log_p, (0, 1), lambda s: [r for r in range(S) if (r, s) in moves])
+    beta = sweep(log_p[::-1], (S - 1, S - 2), lambda s: [r for r in range(S) if (s, r) in moves])[::-1]
     return alpha, beta, log_sum(alpha[-1][-2:])
 
 

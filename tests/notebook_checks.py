@@ -132,14 +132,18 @@ def numbers(text):
 
 
 def quoted_numbers_are_shown(notebook):
-    """A number in a text cell stands in an output or the code of its section (a decimal: of the notebook).
+    """A number in a text cell stands in an output or the code of its section, a decimal in any output.
 
     nbval compares these. Citations, exercises and the names of things are not results; the summary is of the whole notebook.
     """
-    parts = [(section, numbers("\n".join(
-        text for cell in section if cell.cell_type == "code" for text in (cell.source, *output_texts(cell))
-    ))) for section in sections(notebook)]
-    everywhere = set().union(*(shown for _, shown in parts))
+    parts, outputs = [], set()
+    for section in sections(notebook):
+        code = [cell for cell in section if cell.cell_type == "code"]
+        printed = "\n".join(text for cell in code for text in output_texts(cell))
+        printed = numbers(re.sub("<script>.*?</script>", "", printed, flags=re.DOTALL))  # what a reader sees
+        parts.append((section, printed | numbers("\n".join(cell.source for cell in code))))
+        outputs |= printed
+    everywhere = outputs.union(*(shown for _, shown in parts))
     for section, shown in parts:
         for cell in section:
             text = cell.source if cell.cell_type == "markdown" else ""
@@ -151,7 +155,7 @@ def quoted_numbers_are_shown(notebook):
             quoted = numbers(text)
             if cell.source.startswith("## Summary"):
                 shown = everywhere
-            if missing := {n for n in quoted - shown if n not in everywhere or not re.search(r"[.e]", n)}:
+            if missing := {n for n in quoted - shown if n not in outputs or not re.search(r"[.e]", n)}:
                 yield f"no cell shows {', '.join(sorted(missing))}: {cell.source[:60]!r}"
 
 
