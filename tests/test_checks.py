@@ -20,15 +20,16 @@ from notebook_checks import LESSON_CHECKS, NOTEBOOK_CHECKS, ROOT, broken_links
 FIGURE = """from asr_losses.display import show
 import matplotlib.pyplot as plt
 fig, ax = plt.subplots(figsize=(4, 3))
-ax.plot([0, 1, 4, 9])
-show(fig, "A curve that climbs to 9, faster and faster.")"""
+heights = [0, 1, 4, 9]
+ax.plot(heights)
+show(fig, f"A curve that climbs to {max(heights)}, faster and faster.")"""
 
 
 def cells():
     return [
         new_markdown_cell("# A notebook", id="title"),
         new_code_cell("print(6 * 7)", id="number"),
-        new_markdown_cell("Forty-two.", id="answer"),
+        new_markdown_cell("Forty-two, that is 42.", id="answer"),
         new_code_cell(FIGURE, id="figure"),
         new_markdown_cell("A division:", id="division"),
         new_code_cell("1 / 0", id="error", metadata={"tags": ["raises-exception"]}),
@@ -175,6 +176,13 @@ def drop_alt_text(notebook):
 
 
 STATIC = {
+    "quoted_numbers_are_shown": (
+        set_cell("answer", source="Forty-two, that is 43."), set_cell("answer", source="about $10^{-3}$"),
+        set_metadata("answer", speaker_note="Tell: it was 41."), set_cell("answer", source="## 2. Elsewhere\n\n42"),
+    ),
+    "alt_texts_are_computed": (
+        lambda notebook: by_id(notebook, "figure").update(source=FIGURE.replace("{max(heights)}", "9")),
+    ),
     "was_run": (strip_everything, set_cell("number", execution_count=2), set_cell("error", execution_count=None)),
     "no_timing": (set_metadata("number", execution={"iopub.status.busy": "2026-01-01T00:00:00Z"}),),
     "demanded_errors_are_stored": (set_cell("error", outputs=[]), set_metadata("error", tags=[])),
@@ -216,7 +224,7 @@ def test_broken_links_are_found(tmp_path):
 def test_the_text_of_a_notebook_holds_code_and_results_but_no_pictures(good, tmp_path):
     nbformat.write(good, tmp_path / "good.ipynb")
     text = subprocess.run([ROOT / ".ci/ipynb2txt", tmp_path / "good.ipynb"], capture_output=True, text=True, check=True).stdout
-    for part in ("Forty-two.", "print(6 * 7)\n\n> 42\n", "> [picture]\n> A curve that climbs", "> ZeroDivisionError: division by zero"):
+    for part in ("Forty-two, that", "print(6 * 7)\n\n> 42\n", "> [picture]\n> A curve that climbs", "> ZeroDivisionError: division by zero"):
         assert part in text
     assert max(map(len, text.splitlines())) < 200
 
