@@ -44,7 +44,7 @@ run: $(READY) ## execute all notebooks in place
 	$(PY) templates/run_notebooks.py --jobs $(JOBS) $(NOTEBOOKS)
 
 test: $(READY) ## check every stored output (nbval), the package and the slides
-	$(PY) -m pytest -n $(JOBS) --dist loadfile
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-cpus: $(READY) ## check the stored outputs as other processors would compute them
 	$(PY) tests/cpu_matrix.py --jobs $(JOBS)
