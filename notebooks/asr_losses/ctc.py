@@ -1,47 +1,67 @@
 """What does a text cost under CTC, exactly and fast?
 
 `ctc_loss` has the signature and the values of `torch.nn.functional.ctc_loss`, its gradient is the
-true derivative, and it is several times as fast on a CPU (`make bench`).
+true derivative, and on a CPU it takes a fraction of the time (`make bench`).
 
 The recursion is that of lesson 1 (Graves et al. 2006, section 4.1) with two states for each
-number k of characters said so far: b (a blank came last) and l (character k came last), as in
-prefix beam search.
+number k of labels said so far: b (a blank came last) and l (label k came last), as in prefix
+beam search.
 """
 
+import math
+from numbers import Integral
+
+import numpy as np
 import torch
 
-FLOOR = -1e30  # stands for log 0; finite, so that differences of two of them are no nan
+BLOCK = 64  # frames that are worked on together: few enough to stay in the processor's cache
 
 
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """-ln P(target | input) in nats, summed over all alignments (Graves et al. 2006, equation 3).
 
-    log_probs: `(T, N, C)`, or `(T, C)` for one item; logs of probabilities, float32 or float64
-        (float16 and bfloat16 are computed in float32).
+    log_probs: `(T, N, C)`, or `(T, C)` for one item; logs of probabilities. float64 is computed in
+        float64; float32, float16 and bfloat16 in float32, and the loss comes in that.
     targets: `(N, U)` padded with anything, `(U,)` for one item, or all targets concatenated.
-    input_lengths, target_lengths: `(N,)` integers, or one integer for one item.
+    input_lengths, target_lengths: `(N,)`, or one for one item. Like targets integers, in a tensor,
+        list, tuple or array. What lies behind an item's input length is never read.
+    blank: the class that says nothing, from 0 to C - 1.
     reduction: "none" gives `(N,)`; "sum"; "mean" divides each item's loss by its target length
         (at least 1), then averages, as torch does.
     zero_infinity: count items whose target does not fit as 0; otherwise their loss is inf and
-        their gradient nan, as in torch.
+        their gradient nan, as in torch. nan in log_probs gives nan either way.
 
     The gradient with respect to log_probs is the derivative, -gamma; torch returns
-    exp(log_probs) - gamma. After a log_softmax both are p - gamma.
+    exp(log_probs) - gamma. After a log_softmax both are p - gamma. `torch.func.grad`, `jacrev` and
+    `vmap` work; a second derivative is a RuntimeError.
 
     Raises ValueError for what torch takes in silence: labels that are blank or out of range,
-    lengths that do not match, probabilities in place of their logs, a blank of probability 0.
+    lengths that are no integers or do not match, probabilities in place of their logs.
     """
+    if not isinstance(log_probs, torch.Tensor) or not log_probs.is_floating_point():
+        raise ValueError(f"log_probs: {_kind(log_probs)} came, expected a tensor of floats")
+    if log_probs.ndim not in (2, 3) or 0 in log_probs.shape:
+        raise ValueError(f"log_probs: shape {tuple(log_probs.shape)} came, expected (T, N, C) or (T, C), nothing empty")
+    if not isinstance(blank, Integral) or not 0 <= blank < log_probs.shape[-1]:
+        raise ValueError(f"blank: {blank!r} came, expected a class from 0 to {log_probs.shape[-1] - 1}")
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"reduction: {reduction!r} came, expected 'none', 'sum' or 'mean'")
     single = log_probs.ndim == 2
     if single:
         log_probs = log_probs[:, None]
-    targets, input_lengths, target_lengths = _checked(
-        log_probs, targets, input_lengths, target_lengths, blank, reduction, single
-    )
+    targets = integers("targets", targets)
+    if targets.ndim not in (1, 2):
+        raise ValueError(f"targets: shape {tuple(targets.shape)} came, expected (N, U) or 1-D")
+    lengths = []
+    for name, values in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
+        values = integers(name, values).reshape(-1)
+        if len(values) != log_probs.shape[1]:
+            raise ValueError(f"{name}: {len(values)} came, expected one for each of {log_probs.shape[1]} items")
+        lengths.append(values)
     exact = log_probs if log_probs.dtype == torch.float64 else log_probs.float()
-    losses = _CTC.apply(exact, targets, input_lengths, target_lengths, blank, zero_infinity)
-    losses = losses.to(log_probs.dtype)
+    losses = _CTC.apply(exact, targets, *lengths, blank, zero_infinity)[0]
     if reduction == "mean":
-        return (losses / target_lengths.clamp(min=1)).mean()
+        return (losses / lengths[1].clamp(min=1).to(losses.device)).mean()
     if reduction == "sum":
         return losses.sum()
     return losses[0] if single else losses
@@ -49,102 +69,165 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
 
 class _CTC(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity):
-        T, N, C = log_probs.shape
-        U = targets.shape[1]
-        used = torch.arange(T)[:, None] < input_lengths  # (T, N)
-        index = targets.expand(T, N, U)
-        blanks = log_probs[:, :, blank]
-        # Odds against the blank: then a blank changes nothing, and b is u of the frame before.
-        # A padding frame is a certain blank: no masks in the loop.
-        scores = log_probs.gather(2, index).clamp_(min=FLOOR).transpose(1, 2)  # (T, U, N)
-        emissions = scores.new_empty(T, U, 2 * N)
-        odds = torch.sub(scores, blanks.masked_fill(~used, -FLOOR)[:, None], out=emissions[:, :, :N])
-        # Time and text reversed are the second half of the batch: alpha and beta in one loop.
-        emissions[:, :, N:] = odds.flip(0, 1)
-        same = (targets[:, 1:] == targets[:, :-1]).T  # (U - 1, N)
-        gate = scores.new_zeros(U, 2 * N)  # 0, or -inf where a repeat may only follow a blank
-        gate[1:].masked_fill_(torch.cat([same, same.flip(0)], 1), -torch.inf)
+    def forward(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity):
+        T, N, _ = log_probs.shape
+        # Column 0 is the blank, column k label k. Text and time reversed are N more items: alpha and beta in one loop.
+        labels, repeat, begins, ends, padding = _columns(log_probs, targets, input_lengths, target_lengths, blank)
+        index = labels.expand(min(BLOCK, T), *labels.shape)  # (BLOCK, 2N, 1 + U)
 
-        # u: k characters said, whatever came last; b: and a blank came last; l: and character k did.
-        u = scores.new_full((U + 1, 2 * N), -torch.inf)
-        u[0, :N] = 0.0
-        u[U - target_lengths, torch.arange(N, 2 * N)] = 0.0  # the reversed text ends at U, so begins here
-        b, l, enter = torch.full_like(u, -torch.inf), torch.full_like(gate, -torch.inf), torch.empty_like(gate)
-        b[0] = u[0]
-        said = torch.empty_like(emissions)  # l of every frame
-        us, bs = (u[:-1], u[1:]), (b[:-1], b[1:])
-        for emission, new in zip(emissions.unbind(0), said.unbind(0)):
-            torch.add(us[0], gate, out=enter)
-            torch.maximum(enter, bs[0], out=enter)  # u >= b: so this is u, or b behind a closed gate
-            l = torch.logaddexp(l, enter, out=new).add_(emission)
-            torch.logaddexp(us[1], l, out=bs[1])  # the new u takes the place of b, and u is the new b
-            us, bs = bs, us
-        u = b if T % 2 else u
-        log_p = u[target_lengths, torch.arange(N)]
-        impossible = ~(log_p > FLOOR / 2)
+        # ln of the sums over all beginnings that say k labels. b: a blank came last; l: label k did; u: either.
+        states = log_probs.new_full((3, *labels.shape), -torch.inf)
+        u, b, l = states.unbind()
+        u.scatter_(1, begins, 0.0)
+        enter = torch.full_like(u, -torch.inf)
+        u_before, b_before, enter_now = u[:, :-1], b[:, :-1], enter[:, 1:]  # made once: slicing costs as much as adding
+        emissions = log_probs.new_empty(index.shape)
+        reached = torch.empty_like(emissions)  # l of every frame, before its emission
+        frames = list(zip(emissions.unbind(), emissions[:, :, :1].unbind(), reached.unbind()))
+        taken = log_probs.new_zeros(2 * N, dtype=torch.float64)
+        scale = log_probs.new_zeros(T, N, dtype=torch.float64)
+        gamma = log_probs.new_zeros(T, N, labels.shape[1])
+        for start in range(0, T, BLOCK):
+            size = min(BLOCK, T - start)
+            now, then = slice(start, start + size), slice(T - start - size, T - start)
+            emissions[:size, :N] = log_probs[now].gather(2, index[:size, :N])
+            emissions[:size, N:] = log_probs[then].gather(2, index[:size, N:]).flip(0)
+            if padding is not None:  # a frame behind the end is a certain blank: no masks in the loop
+                beyond = torch.cat([padding[now], padding[then].flip(0)], 1)
+                emissions[:size].masked_fill_(beyond[:, :, None], -torch.inf)
+                emissions[:size, :, 0].masked_fill_(beyond, 0.0)
+            for emission, of_blank, new in frames[:size]:
+                torch.where(repeat, b_before, u_before, out=enter_now)  # a repeat may only follow a blank
+                torch.logaddexp(l, enter, out=new)
+                torch.add(new, emission, out=l)
+                torch.add(u, of_blank, out=b)
+                torch.logaddexp(b, l, out=u)
+            gamma[now] += reached[:size, :N].add_(emissions[:size, :N])  # the emission counts once
+            gamma[then, :, 1:] += reached[:size, N:, 1:].flip(0, 2)
+            scale[now] += taken[:N]
+            scale[then] += taken[N:]
+            # The best state is moved to 0, and what that takes is kept in float64: small numbers have more digits.
+            best = u.amax(1)
+            best.masked_fill_(best.isneginf(), 0.0)
+            states -= best[:, None]
+            taken += best
 
-        if ctx.needs_input_grad[0]:
-            gamma = said[:, :, N:].flip(0, 1)  # beta
-            gamma.add_(said[:, :, :N]).sub_(odds).sub_(log_p).exp_()  # the emission counts once
-            gamma.masked_fill_(impossible, 0.0)
-            rest = used.to(gamma.dtype) - gamma.sum(1)  # the blank has what the characters leave
-            rest.masked_fill_(used & impossible, 0.0 if zero_infinity else torch.nan)
-            ctx.save_for_backward(gamma, rest, index)
-            ctx.shape, ctx.blank = log_probs.shape, blank
-        loss = -(log_p + blanks.masked_fill(~used, 0.0).sum(0))
-        return loss.masked_fill(impossible, 0.0 if zero_infinity else torch.inf)
+        log_p = u[:N].gather(1, ends)[:, 0] + taken[:N]  # (N,)
+        impossible = log_p.isneginf()
+        gamma += scale.sub_(log_p).masked_fill_(impossible, -torch.inf).to(gamma.dtype)[:, :, None]
+        least = 100 * torch.finfo(gamma.dtype).tiny  # smaller numbers are slow, and nothing beside 1
+        gamma.clamp_(min=math.log(least)).exp_()
+        torch.threshold_(gamma, 2 * least, 0.0)
+        rest = torch.sub(1.0, gamma.sum(2)).clamp_(min=0.0)  # the blank has what the labels leave
+        rest.masked_fill_(impossible, 0.0 if zero_infinity else torch.nan)
+        gamma[:, :, 0] = rest if padding is None else rest.masked_fill_(padding, 0.0)
+        # Rounding must not make a certain text cost less than nothing; scores that are no probabilities may.
+        rounded = (log_p >= 0.0) & (log_p < T * torch.finfo(gamma.dtype).eps)
+        loss = (-log_p).masked_fill_(rounded, 0.0).masked_fill_(impossible, 0.0 if zero_infinity else torch.inf)
+        return loss.to(gamma.dtype), gamma, labels[:N]
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, of_loss):
-        gamma, rest, index = ctx.saved_tensors
-        gradient = gamma.new_zeros(ctx.shape)
-        gradient.scatter_add_(2, index, (gamma * -of_loss).transpose(1, 2))
-        gradient[:, :, ctx.blank] = rest * -of_loss
-        return gradient, None, None, None, None, None
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(inputs[0], *output[1:])
+
+    @staticmethod
+    def backward(ctx, of_loss, *_):
+        gradient = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward  # enabled: it may be differentiated
+        return gradient(*ctx.saved_tensors, of_loss), None, None, None, None, None
+
+    @staticmethod
+    def vmap(info, in_dims, *arguments):
+        *tensors, blank, zero_infinity = arguments
+        tensors = _as_items(info.batch_size, in_dims, (1, 0, 0, 0), tensors)
+        losses, gamma, labels = _CTC.apply(*tensors, blank, zero_infinity)
+        sizes = (info.batch_size, -1)
+        return (losses.unflatten(0, sizes), gamma.unflatten(1, sizes), labels.unflatten(0, sizes)), (0, 1, 0)
 
 
-def _checked(log_probs, targets, input_lengths, target_lengths, blank, reduction, single):
-    """targets padded with blanks `(N, U)` (U at least 1) and lengths `(N,)`, after all checks."""
-    if not log_probs.is_floating_point() or log_probs.ndim != 3 or 0 in log_probs.shape:
-        shape = tuple(log_probs.shape)
-        raise ValueError(f"log_probs: {log_probs.dtype} of shape {shape} came, expected floats (T, N, C) or (T, C)")
+class _Gradient(torch.autograd.Function):
+    """of_loss `(N,)` times the derivative with respect to log_probs, -gamma, as `(T, N, C)`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(log_probs, gamma, labels, of_loss):
+        parts = gamma * -of_loss[:, None]  # (T, N, 1 + U)
+        return parts.new_zeros(log_probs.shape).scatter_add_(2, labels.expand_as(parts), parts)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            "ctc_loss has no second derivative: write the recursion in plain operations, as lesson 1 does, "
+            "and let autograd differentiate it twice"
+        )
+
+
+def _as_items(size, dims, axes, tensors):
+    """Each tensor with its mapped dimension of `size` (None: the same for all) joined to its axis of items."""
+    result = []
+    for x, dim, axis in zip(tensors, dims, axes):
+        x = x.unsqueeze(axis).expand(*x.shape[:axis], size, *x.shape[axis:]) if dim is None else x.movedim(dim, axis)
+        result.append(x.flatten(axis, axis + 1))
+    return result
+
+
+def integers(name, values):
+    """`values`, a tensor, list, tuple or array of integers, as an int64 tensor; ValueError for anything else."""
+    if not isinstance(values, torch.Tensor):
+        try:
+            values = torch.as_tensor(values, device="cpu")
+        except (TypeError, ValueError, RuntimeError):
+            raise ValueError(f"{name}: {values!r} came, expected integers, as many in each row") from None
+    if values.numel() == 0:
+        values = values.long()  # torch.tensor([]) holds no float either
+    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        raise ValueError(f"{name}: {values.dtype} came, expected integers")
+    return values.long()
+
+
+def _kind(value):
+    return value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+
+
+def _columns(log_probs, targets, input_lengths, target_lengths, blank):
+    """What the recursion needs to know of the texts, after all checks, in tensors where log_probs is.
+
+    labels `(2N, 1 + U)`: the blank, then the labels, padded with blanks; for item N + n those of item n reversed.
+    repeat `(2N, U)`: is label k the same as label k - 1? begins `(2N, 1)`, ends `(N, 1)`: the columns in which each
+    text begins and ends. padding `(T, N)`: is the frame behind the item's end? None if no frame is.
+    """
     T, N, C = log_probs.shape
-    if reduction not in ("none", "sum", "mean"):
-        raise ValueError(f"reduction: {reduction!r} came, expected 'none', 'sum' or 'mean'")
-    if not 0 <= blank < C:
-        raise ValueError(f"blank: {blank} came, expected a class from 0 to {C - 1}")
-    if C > 1 and log_probs[0].min() >= 0:
-        raise ValueError("log_probs: no value is negative, expected logarithms of probabilities")
-    lengths = []
-    for name, values in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
-        values = torch.as_tensor(values, dtype=torch.long).reshape(-1)
-        if len(values) != N:
-            raise ValueError(f"{name}: {len(values)} came, expected one for each of {N} items")
-        lengths.append(values)
-    input_lengths, target_lengths = lengths
-    if input_lengths.min() < 0 or input_lengths.max() > T:
-        raise ValueError(f"input_lengths: {input_lengths.tolist()} came, expected 0 to T = {T}")
-    if target_lengths.min() < 0:
-        raise ValueError(f"target_lengths: {target_lengths.tolist()} came, expected no negative length")
-    targets = torch.as_tensor(targets)
-    if targets.is_floating_point() or targets.ndim not in (1, 2):
-        raise ValueError(f"targets: {targets.dtype} of shape {tuple(targets.shape)} came, expected integers (N, U) or 1-D")
-    longest = int(target_lengths.max())
-    real = torch.arange(max(longest, 1)) < target_lengths[:, None]  # (N, U)
-    padded = torch.full(real.shape, blank)
+    heard, said = input_lengths.cpu().numpy(), target_lengths.cpu().numpy()
+    if heard.min() < 0 or heard.max() > T:
+        raise ValueError(f"input_lengths: {heard.tolist()} came, expected 0 to T = {T}")
+    if said.min() < 0:
+        raise ValueError(f"target_lengths: {said.tolist()} came, expected no negative length")
+    targets = targets.cpu().numpy()
+    real = np.arange(max(said.max(), 1)) < said[:, None]  # (N, U)
     if targets.ndim == 1:
-        if len(targets) != target_lengths.sum() and not (single and len(targets) >= longest):
-            raise ValueError(f"targets: {len(targets)} labels came, expected sum(target_lengths) = {target_lengths.sum()}")
-        padded[real] = targets[: int(target_lengths.sum())].long()
+        if len(targets) != said.sum() and not (N == 1 and len(targets) >= said[0]):
+            raise ValueError(f"targets: {len(targets)} labels came, expected sum(target_lengths) = {said.sum()}")
+        found = targets[: said.sum()]
     else:
-        if len(targets) != N or targets.shape[1] < longest:
-            raise ValueError(f"targets: shape {tuple(targets.shape)} came, expected ({N}, U) with U >= {longest}")
-        padded[real] = targets[:, : real.shape[1]][real[:, : targets.shape[1]]].long()
-    labels = padded[real]
-    if ((labels == blank) | (labels < 0) | (labels >= C)).any():
+        if len(targets) != N or targets.shape[1] < said.max():
+            raise ValueError(f"targets: shape {targets.shape} came, expected ({N}, U) with U >= {said.max()}")
+        found = targets[:, : real.shape[1]][real[:, : targets.shape[1]]]
+    if ((found < 0) | (found >= C) | (found == blank)).any():
         raise ValueError(f"targets: expected labels from 0 to {C - 1} other than the blank {blank}")
-    if (log_probs[:, :, blank].isneginf() & (torch.arange(T)[:, None] < input_lengths)).any():
-        raise ValueError(f"log_probs: class {blank}, the blank, has probability 0 in some frame, expected more")
-    return padded, input_lengths, target_lengths
+    if C > 1 and heard.min() > 0 and not log_probs.is_meta and log_probs[0].min() >= 0:
+        raise ValueError("log_probs: no value is negative, expected logarithms of probabilities")
+    U = real.shape[1]
+    labels = np.full((2 * N, 1 + U), blank)
+    labels[:N, 1:][real] = found
+    labels[N:, 1:] = labels[:N, :0:-1]
+    begins = np.concatenate([np.zeros_like(said), U - said])[:, None]  # a reversed text ends in column U
+    parts = [labels, labels[:, 1:] == labels[:, :-1], begins, said[:, None]]
+    if heard.min() < T:
+        parts.append(np.arange(T)[:, None] >= heard)
+    labels, repeat, begins, ends, *padding = (torch.from_numpy(part).to(log_probs.device) for part in parts)
+    return labels, repeat, begins, ends, padding[0] if padding else None
