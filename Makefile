@@ -29,6 +29,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo 'Variables: PIP_ARGS="arguments for pip install"  PYTHON=python3  JOBS=2 (notebooks at a time)  LAB_ARGS="arguments for JupyterLab"'
 
+# The notebooks import asr_losses wherever they are started: a .pth file says where it is.
 # The stamp comes last, so that a set-up that broke off is begun again.
 $(READY): requirements.txt templates/requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo 'Install Python 3.10 or newer, or name it: make PYTHON=...' >&2; exit 1; }
@@ -38,6 +39,7 @@ $(READY): requirements.txt templates/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
 	$(PY) -m pip install --disable-pip-version-check --no-deps $(PIP_ARGS) -r templates/requirements.txt
+	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "asr_losses.pth").write_text(str(pathlib.Path("notebooks").resolve()) + "\n")'
 	@touch $@
 
 run: $(READY) ## execute all notebooks in place
@@ -82,5 +84,5 @@ diff: ## show what changed in the notebooks, as text
 	git -c diff.ipynb.textconv=.ci/ipynb2txt diff -- notebooks
 
 clean: ## remove the virtual environment, the slides and caches
-	rm -rf $(VENV) notebooks/slides .pytest_cache
+	rm -rf $(VENV) notebooks/slides .pytest_cache .hypothesis
 	find notebooks tests -name __pycache__ -prune -exec rm -rf {} +

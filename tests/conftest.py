@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from nbval.plugin import IPyNbCell
 
+# Nobody listens to the kernels that the tests start, also where the tests themselves run in a notebook's terminal.
+os.environ.pop("JPY_SESSION_NAME", None)
+
 # Of 255 grey levels, root mean square. A line drawn 7 % thicker gives about 1; data scaled by 2 % about 13.
 PICTURE_TOLERANCE = 2.0
 

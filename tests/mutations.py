@@ -26,6 +26,8 @@ DECK, PLAYED = "tests/test_slides.py -k 00_alignment", "tests/test_interactive.p
 STATIC, MODELS, TOKENS, SOUNDS, CLIPS = (f"tests/test_{name}.py" for name in ("notebooks", "lesson", "cross_entropy", "speech", "clips"))
 
 
+LOSS, INPUTS = "tests/test_ctc.py", "tests/test_inputs.py"
+
 # Mistakes that are no replacement of a text that stands once in a file: they take its bytes and give new ones.
 
 
@@ -74,21 +76,30 @@ def entry(row, column, value):
 
 MUTATIONS = [
     # The fast CTC loss
-    ("tests/test_ctc.py", CTC, "torch.cat([same, same.flip(0)], 1), -torch.inf)", "torch.cat([same, same.flip(0)], 1), 0.0)"),  # doubles without a blank
-    ("tests/test_ctc.py", CTC, ".sub_(odds).sub_(log_p)", ".sub_(log_p)"),  # frame t counted twice in gamma
-    ("tests/test_ctc.py", CTC, "(losses / target_lengths.clamp(min=1)).mean()", "losses.mean()"),
-    ("tests/test_ctc.py", CTC, "target_lengths.clamp(min=1)).mean()", "target_lengths).mean()"),  # 0 / 0 for an empty target
-    ("tests/test_ctc.py", CTC, "(losses / target_lengths.clamp(min=1)).mean()", "losses.sum() / target_lengths.sum()"),
-    ("tests/test_ctc.py", CTC, "loss.masked_fill(impossible, 0.0 if zero_infinity else torch.inf)", "loss.masked_fill(impossible, torch.inf)"),
-    ("tests/test_ctc.py", CTC, "rest * -of_loss", "rest * of_loss"),
-    ("tests/test_ctc.py", CTC, "gamma * -of_loss", "-gamma"),  # the weights of the items forgotten
-    ("tests/test_ctc.py", CTC, "blanks.masked_fill(~used, -FLOOR)[:, None]", "blanks[:, None]"),  # padding frames count
-    ("tests/test_ctc.py", CTC, "blanks.masked_fill(~used, 0.0).sum(0)", "blanks.sum(0)"),
-    ("tests/test_ctc.py", CTC, "log_p = u[target_lengths, torch.arange(N)]", "log_p = u[-1]"),  # padding labels count
-    ("tests/test_ctc.py", CTC, "if ((labels == blank) | (labels < 0)", "if ((labels < 0)"),  # the blank as a label
-    ("tests/test_ctc.py", CTC, "if C > 1 and log_probs[0].min() >= 0:", "if False:"),  # probabilities for their logs
-    ("tests/test_ctc.py", CTC, "if (log_probs[:, :, blank].isneginf()", "if (log_probs[:, :, blank].isnan()"),
-    ("tests/test_ctc.py", CTC, "gradient[:, :, ctx.blank]", "gradient[:, :, 0]"),  # as if the blank were always 0
+    (LOSS, CTC, "torch.where(repeat, b_before, u_before", "torch.where(repeat, u_before, u_before"),  # doubles without a blank
+    (LOSS, CTC, "reached[:size, :N].add_(emissions[:size, :N])", "reached[:size, :N]"),  # the emission counts nowhere
+    (LOSS, CTC, "(losses / lengths[1].clamp(min=1).to(losses.device)).mean()", "losses.mean()"),
+    (LOSS, CTC, "(losses / lengths[1].clamp(min=1)", "(losses / lengths[1]"),  # 0 / 0 for an empty target
+    (LOSS, CTC, "(losses / lengths[1].clamp(min=1).to(losses.device)).mean()", "losses.sum() / lengths[1].sum()"),
+    (LOSS, CTC, ".masked_fill_(impossible, 0.0 if zero_infinity else torch.inf)", ".masked_fill_(impossible, torch.inf)"),
+    (LOSS, CTC, "rest.masked_fill_(impossible, 0.0 if zero_infinity else torch.nan)", "rest.masked_fill_(impossible, 0.0)"),
+    (LOSS, CTC, "gamma * -of_loss[:, None]", "gamma * of_loss[:, None]"),
+    (LOSS, CTC, "gamma * -of_loss[:, None]", "-gamma"),  # the weights of the items forgotten
+    (LOSS, CTC, "emissions[:size].masked_fill_(beyond[:, :, None], -torch.inf)", "pass"),  # padding frames say labels
+    (LOSS, CTC, "emissions[:size, :, 0].masked_fill_(beyond, 0.0)", "pass"),  # padding frames cost their blank
+    (LOSS, CTC, "padding[then].flip(0)", "padding[then]"),
+    (LOSS, CTC, "rest if padding is None else rest.masked_fill_(padding, 0.0)", "rest"),  # padding frames get a gradient
+    (LOSS, CTC, "log_p = u[:N].gather(1, ends)[:, 0]", "log_p = u[:N, -1]"),  # padding labels count
+    (LOSS, CTC, " | (found == blank)).any()", ").any()"),  # the blank as a label
+    (LOSS, CTC, "log_probs[0].min() >= 0", "False"),  # probabilities for their logs
+    (LOSS, CTC, "np.full((2 * N, 1 + U), blank)", "np.full((2 * N, 1 + U), 0)"),  # as if the blank were always 0
+    (LOSS, CTC, "best = u.amax(1)", "best = torch.zeros_like(u[:, 0])"),  # the states are never moved: fewer digits
+    (LOSS, CTC, "best.masked_fill_(best.isneginf(), 0.0)", "pass"),  # -inf minus -inf
+    (LOSS, CTC, "scale[then] += taken[N:]", "pass"),
+    (LOSS, CTC, "taken = log_probs.new_zeros(2 * N, dtype=torch.float64)", "taken = log_probs.new_zeros(2 * N)"),
+    (LOSS, CTC, ".masked_fill_(rounded, 0.0)", ""),  # less than nothing
+    (LOSS, CTC, "_Gradient.apply if torch.is_grad_enabled() else _Gradient.forward", "_Gradient.forward"),  # half a second derivative
+    (LOSS, CTC, ".clamp_(min=0.0)  # the blank", "  # the blank"),  # a probability below 0
     # Alignment, features, error rates
     (MODELS, ALIGN, "skip[3::2] = target[1:] != target[:-1]", "skip[3::2] = True"),
     (MODELS, ALIGN, "ends = delta[-2:]", "ends = delta[-1:]"),  # only the last blank may end a path
@@ -102,6 +113,17 @@ MUTATIONS = [
     (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + silence) / SAMPLE_RATE)"),
     (SOUNDS, SPEECH, "SAMPLE_RATE = 8000", "SAMPLE_RATE = 16000"),
     (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64)", "torch.randn(len(speech), dtype=torch.float64)"),  # no seed
+    (INPUTS, SPEECH, "floor_db=-35.0", "floor_db=-15.0"),
+    (INPUTS, SPEECH, "- samples.mean()\n    if centred", "\n    if centred"),  # an offset is a sound
+    (INPUTS, SPEECH, "Path(folder).expanduser()", "Path(folder)"),
+    (INPUTS, SPEECH, "    if missing:", "    if False:"),  # half a file
+    (INPUTS, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
+    (INPUTS, ASR + "arguments.py", "values.isnan().any()", "False"),
+    (INPUTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
+    (INPUTS, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
+    (INPUTS, ASR + "decoding.py", 'unicodedata.normalize("NFC", text)', "text"),
+    (INPUTS, ASR + "codes.py", "x, centres = x - middle, centres - middle", "pass"),
+    (INPUTS, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
     # Lesson 1: what it defines, tested from outside, and the lesson itself
     (MODELS, LESSON1, source("22014b08", "groupby(path) if label", "groupby(path) if True or label")),  # blanks stay
     (MODELS, LESSON1, source("fae81d77", "return x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]", "return x")),  # padding leaks
@@ -111,7 +133,7 @@ MUTATIONS = [
     (LESSON1, LESSON1, source("5846a523", ".where(jump, FLOOR)", "")),  # the blank between doubles jumped over
     (LESSON1, LESSON1, source("eb8c1663", "lattice(target[::-1])", "lattice(target)")),
     (LESSON1, LESSON1, source("5e892005", "through = alpha + beta - emission", "through = alpha + beta")),
-    (LESSON1, LESSON1, source("b59549b7", "moved[1, t, c] -= h", "moved[1, t, c] += h")),
+    (LESSON1, LESSON1, source("c0ffee02", "- log_probs[:, :1]  #", "+ log_probs[:, :1]  #")),
     (LESSON1, LESSON1, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
     (LESSON1, LESSON1, source("61d391cc", "            optimizer.zero_grad()\n", "")),  # in the training loop
     (LESSON1, LESSON1, source("7717bb17", "    model.eval()\n", "")),  # dropout and batch statistics while listening

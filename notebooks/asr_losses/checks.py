@@ -2,28 +2,33 @@
 
 import torch
 
+from asr_losses.arguments import integers, kind
+
 
 def targets(targets, target_lengths, vocabulary):
     """`targets (N, U)` hold tokens from 1 to `vocabulary - 1` up to `target_lengths (N,)`, each at least 1."""
-    if targets.ndim != 2 or targets.dtype != torch.long:
-        raise ValueError(f"targets: shape {tuple(targets.shape)} of {targets.dtype} came, expected (N, U) of torch.int64")
+    if targets.ndim != 2 or targets.dtype != torch.long or not len(targets):
+        raise ValueError(f"targets: shape {tuple(targets.shape)} of {targets.dtype} came, expected (N, U) of torch.int64, N >= 1")
+    if kind(target_lengths) != torch.long:
+        raise ValueError(f"target_lengths: {kind(target_lengths)} came, expected a tensor of torch.int64")
     if target_lengths.shape != targets.shape[:1]:
         raise ValueError(f"target_lengths: shape {tuple(target_lengths.shape)} came, expected ({len(targets)},)")
     if not ((target_lengths >= 1) & (target_lengths <= targets.shape[1])).all():
         raise ValueError(
             f"target_lengths: {target_lengths.tolist()} came, expected 1 to {targets.shape[1]}: an empty target teaches nothing"
         )
-    real = targets[torch.arange(targets.shape[1]) < target_lengths[:, None]]
+    real = targets[torch.arange(targets.shape[1], device=targets.device) < target_lengths.to(targets.device)[:, None]]
     if real.min() < 1 or real.max() >= vocabulary:
         raise ValueError(f"targets: tokens from {real.min()} to {real.max()} came, expected 1 to {vocabulary - 1}")
 
 
 def logits(logits, labels):
     """`logits (N, U, V)` go with `labels (N, U)`: tokens from 0 to `V - 1`."""
-    if logits.ndim != 3 or logits.shape[:2] != labels.shape:
+    if logits.ndim != 3 or logits.shape[:2] != labels.shape or 0 in logits.shape:
         raise ValueError(
             f"logits: shape {tuple(logits.shape)} came for labels {tuple(labels.shape)}, expected (N, U, V) for (N, U)"
         )
+    integers("labels", labels)
     if labels.min() < 0 or labels.max() >= logits.shape[2]:
         raise ValueError(
             f"labels: tokens from {labels.min()} to {labels.max()} came, expected 0 to {logits.shape[2] - 1}, as logits have it"

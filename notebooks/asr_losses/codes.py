@@ -3,6 +3,7 @@
 import torch
 
 from asr_losses import speech
+from asr_losses.arguments import floats
 from asr_losses.features import BANDS, augment, log_mel
 
 FRAMES = 4  # log-mel frames a piece
@@ -13,12 +14,18 @@ def pieces(mel):
 
     The last piece is filled up with zeros, the mean.
     """
+    if floats("mel", mel, f"(T, {BANDS})").shape[1] != BANDS:
+        raise ValueError(f"mel: shape {tuple(mel.shape)} came, expected (T, {BANDS})")
     mel = mel - mel.mean(0)
     return torch.nn.functional.pad(mel, (0, 0, 0, -len(mel) % FRAMES)).reshape(-1, FRAMES * BANDS)
 
 
 def nearest(x, centres):
     """The number of the nearest of `centres (K, D)` for each row of `x (L, D)`: `(L,)`, from 0 to K - 1."""
+    if floats("x", x, "(L, D)").shape[1] != floats("centres", centres, "(K, D)").shape[1]:
+        raise ValueError(f"centres: shape {tuple(centres.shape)} came for x {tuple(x.shape)}, expected (K, D) for (L, D)")
+    middle = centres.mean(0)  # without it |c|^2 drowns the differences in float32
+    x, centres = x - middle, centres - middle
     return (centres.square().sum(1) - 2 * x @ centres.T).argmin(1)  # |x - c|^2 without |x|^2
 
 
@@ -28,9 +35,11 @@ def k_means(x, K, generator, rounds=12):
     Lloyd's algorithm from K rows drawn at random; a centre that loses all its rows stays where it is.
     Raises ValueError for fewer than K rows.
     """
-    if len(x) < K:
+    if K < 1:
+        raise ValueError(f"K: {K} came, expected at least 1")
+    if len(floats("x", x, "(L, D)")) < K:
         raise ValueError(f"x: {len(x)} rows came, expected at least K = {K}")
-    centres = x[torch.randperm(len(x), generator=generator)[:K]]
+    centres = x[torch.randperm(len(x), generator=generator, device=generator.device)[:K]]
     for _ in range(rounds):
         number = nearest(x, centres)
         sums = torch.zeros_like(centres).index_add(0, number, x)

@@ -14,6 +14,8 @@ from numbers import Integral
 import numpy as np
 import torch
 
+from asr_losses.arguments import integers, kind
+
 BLOCK = 64  # frames that are worked on together: few enough to stay in the processor's cache
 
 
@@ -39,7 +41,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     lengths that are no integers or do not match, probabilities in place of their logs.
     """
     if not isinstance(log_probs, torch.Tensor) or not log_probs.is_floating_point():
-        raise ValueError(f"log_probs: {_kind(log_probs)} came, expected a tensor of floats")
+        raise ValueError(f"log_probs: {kind(log_probs)} came, expected a tensor of floats")
     if log_probs.ndim not in (2, 3) or 0 in log_probs.shape:
         raise ValueError(f"log_probs: shape {tuple(log_probs.shape)} came, expected (T, N, C) or (T, C), nothing empty")
     if not isinstance(blank, Integral) or not 0 <= blank < log_probs.shape[-1]:
@@ -116,7 +118,7 @@ class _CTC(torch.autograd.Function):
         impossible = log_p.isneginf()
         gamma += scale.sub_(log_p).masked_fill_(impossible, -torch.inf).to(gamma.dtype)[:, :, None]
         least = 100 * torch.finfo(gamma.dtype).tiny  # smaller numbers are slow, and nothing beside 1
-        gamma.clamp_(min=math.log(least)).exp_()
+        gamma.clamp_(min=math.log(least), max=0.0).exp_()
         torch.threshold_(gamma, 2 * least, 0.0)
         rest = torch.sub(1.0, gamma.sum(2)).clamp_(min=0.0)  # the blank has what the labels leave
         rest.masked_fill_(impossible, 0.0 if zero_infinity else torch.nan)
@@ -133,7 +135,8 @@ class _CTC(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, of_loss, *_):
-        gradient = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward  # enabled: it may be differentiated
+        # Grad mode is on where somebody asked for a graph, and may differentiate the result again.
+        gradient = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward
         return gradient(*ctx.saved_tensors, of_loss), None, None, None, None, None
 
     @staticmethod
@@ -174,24 +177,6 @@ def _as_items(size, dims, axes, tensors):
         x = x.unsqueeze(axis).expand(*x.shape[:axis], size, *x.shape[axis:]) if dim is None else x.movedim(dim, axis)
         result.append(x.flatten(axis, axis + 1))
     return result
-
-
-def integers(name, values):
-    """`values`, a tensor, list, tuple or array of integers, as an int64 tensor; ValueError for anything else."""
-    if not isinstance(values, torch.Tensor):
-        try:
-            values = torch.as_tensor(values, device="cpu")
-        except (TypeError, ValueError, RuntimeError):
-            raise ValueError(f"{name}: {values!r} came, expected integers, as many in each row") from None
-    if values.numel() == 0:
-        values = values.long()  # torch.tensor([]) holds no float either
-    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-        raise ValueError(f"{name}: {values.dtype} came, expected integers")
-    return values.long()
-
-
-def _kind(value):
-    return value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
 
 
 def _columns(log_probs, targets, input_lengths, target_lengths, blank):

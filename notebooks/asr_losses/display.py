@@ -23,6 +23,8 @@ def show(fig, alt):
 
     `alt` is also the output's plain text. Compute its numbers: the tests then compare them, too.
     """
+    if not alt.strip():
+        raise ValueError("alt: nothing came, expected a sentence that says what can be seen")
     picture = io.BytesIO()
     fig.savefig(picture, format="png", metadata={"Software": None})  # no version: the same bytes everywhere
     plt.close(fig)
@@ -32,15 +34,21 @@ def show(fig, alt):
 
 def audio(samples, rate, label):
     """Displays a player for `samples (L,)`, floats from -1 to 1, `rate` a second; `label` says what it is."""
-    samples = np.asarray(samples, dtype=np.float64)
+    samples = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+    if samples.dtype.kind != "f":
+        raise ValueError(f"samples: {samples.dtype} came, expected floats from -1 to 1; divide 16-bit integers by 32768")
     if samples.ndim != 1 or not len(samples):
         raise ValueError(f"samples: shape {samples.shape} came, expected (L,) with L > 0")
+    if not np.abs(samples).max() <= 1:  # nor for nan
+        raise ValueError(f"samples: up to {np.abs(samples).max():.4g} came, expected floats from -1 to 1")
+    if not (isinstance(rate, int) and rate > 0):
+        raise ValueError(f"rate: {rate!r} came, expected samples a second, a whole number")
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(rate)
-        sound.writeframes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+        sound.writeframes(np.rint(samples.astype(np.float64) * 32767).astype("<i2").tobytes())
     source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
     name = html.escape(label)
     player = f'<figure><figcaption>{name}</figcaption><audio controls aria-label="{name}" src="{source}"></audio></figure>'
@@ -54,10 +62,10 @@ def progress(text):
     """Shows one line of `text` while a long cell runs; it is gone when the cell ends.
 
     It is seen in JupyterLab and by `make run`, and never becomes a stored output. Elsewhere
-    nothing happens.
+    nothing happens, nor in processes that a notebook's kernel has started.
     """
     global _line
-    if not {"JPY_SESSION_NAME", "ASR_LOSSES_PROGRESS"} & set(os.environ):
+    if not {"JPY_SESSION_NAME", "ASR_LOSSES_PROGRESS"} & set(os.environ) or not _in_kernel():
         return
     data, mark = {"text/plain": text}, {"progress": True}
     if _line is None:
@@ -65,6 +73,12 @@ def progress(text):
         get_ipython().events.register("post_run_cell", _end_progress)
     else:
         _line.update(data, metadata=mark, raw=True)
+
+
+def _in_kernel():
+    """Is this process itself the kernel of a notebook?"""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and kernel.session.pid == os.getpid()  # a forked child inherits the kernel, too
 
 
 def _end_progress(result):

@@ -7,11 +7,14 @@ a second, float64 between -1 and 1.
 
 import csv
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 import torch
+
+from asr_losses.arguments import floats, integers
 
 SAMPLE_RATE = 8000
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -61,7 +64,14 @@ def encode(text):
 
 
 def decode(tokens):
-    """The text of `tokens`, the inverse of `encode`."""
+    """The text of `tokens (U,)`, the inverse of `encode`; the blank is "-".
+
+    Raises ValueError for a number that is no token, such as -1 or -100, which pad elsewhere.
+    """
+    tokens = integers("tokens", tokens if isinstance(tokens, torch.Tensor) else list(tokens)).reshape(-1).tolist()
+    for token in tokens:
+        if not 0 <= token < len(ALPHABET):
+            raise ValueError(f"tokens: {token} came, expected tokens from 0 to {len(ALPHABET) - 1}")
     return "".join(ALPHABET[token] for token in tokens)
 
 
@@ -86,10 +96,11 @@ def load_recordings(folder):
     """Your own recordings, as a list of Clip, in the layout of the Free Spoken Digit Dataset:
     `{digit}_{speaker}_{index}.wav`, 8000 samples a second, mono.
 
-    Silence before and after the word is cut off (see `trim`). Raises ValueError, naming the file
-    and what was expected, for anything in the folder that is not such a recording.
+    Any constant offset is taken off, and silence before and after the word is cut off (see `trim`). Speakers are
+    told apart as people do: not by capitals, nor by how a file system spells an accent. Raises ValueError, naming
+    the file and what was expected, for anything in the folder that is not such a recording.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise ValueError(f"folder: {folder} is no folder, expected one with files such as 7_anna_0.wav")
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -113,15 +124,50 @@ def _read_recording(path):
         raise ValueError(f"{path}: {rate} samples a second, expected {SAMPLE_RATE}")
     if samples.shape[1] != 1:
         raise ValueError(f"{path}: {samples.shape[1]} channels, expected 1 (mono)")
-    if not samples.any():
-        raise ValueError(f"{path}: {len(samples)} samples and no sound, expected a spoken digit")
-    return Clip(DIGITS[int(digit)], speaker, trim(torch.from_numpy(samples[:, 0])))
+    missing = _missing_bytes(path)
+    if missing:
+        raise ValueError(f"{path}: {missing} bytes fewer than its header promises, expected a whole file")
+    samples = torch.from_numpy(samples[:, 0])
+    if not samples.isfinite().all() or (samples.abs() > 1).any():
+        raise ValueError(f"{path}: samples up to {samples.abs().max():.4g}, expected from -1 to 1")
+    try:
+        return Clip(DIGITS[int(digit)], _speaker(speaker), trim(samples - samples.mean() if len(samples) else samples))
+    except ValueError:
+        raise ValueError(f"{path}: {len(samples)} samples and no sound, expected a spoken digit") from None
+
+
+def _speaker(name):
+    """One spelling for what a person would call the same name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+def _missing_bytes(path):
+    """How many bytes a WAV file lacks of what its header promises (libsndfile reads what there is, in silence)."""
+    data = path.read_bytes()
+    if data[:4] != b"RIFF":
+        return 0
+    at = 12  # behind "RIFF", a size, and "WAVE"
+    while data[at : at + 4] != b"data" and at + 8 <= len(data):
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        at += at % 2
+    promised = int.from_bytes(data[at + 4 : at + 8], "little")
+    endless = promised == 0xFFFFFFFF  # written by a program that did not know the length yet
+    return 0 if endless else max(0, at + 8 + promised - len(data))
+
+
+SILENCE = 1e-4  # the loudest sample of what counts as silence: 3 steps of 16 bits
 
 
 def trim(samples, floor_db=-35.0):
-    """`samples (L,)` from the first to the last 10 ms frame louder than the loudest + `floor_db`."""
+    """`samples (L,)` from the first to the last 10 ms frame louder than the loudest + `floor_db`.
+
+    A constant offset is no sound. Raises ValueError for samples that are no floats, not finite, or silent.
+    """
+    centred = floats("samples", samples, "(L,)") - samples.mean()
+    if centred.abs().max() < SILENCE:
+        raise ValueError(f"samples: {len(samples)} came that differ by less than {SILENCE}, expected some sound")
     frame = SAMPLE_RATE // 100
-    frames = torch.nn.functional.pad(samples, (0, -len(samples) % frame)).view(-1, frame)
+    frames = torch.nn.functional.pad(centred, (0, -len(samples) % frame)).view(-1, frame)
     power = frames.square().mean(1)
     loud = torch.nonzero(power > power.max() * 10 ** (floor_db / 10)).flatten()
     return samples[int(loud[0]) * frame : (int(loud[-1]) + 1) * frame]
@@ -137,12 +183,14 @@ def by_speaker(clips):
 
 def draw(low, high, generator):
     """One number, uniform between `low` and `high`."""
-    return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64).item()
+    return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64, device=generator.device).item()
 
 
 def choose(options, generator):
     """One of `options`, each as likely as the others."""
-    return options[torch.randint(len(options), (), generator=generator).item()]
+    if not len(options):
+        raise ValueError("options: none came, expected at least one")
+    return options[torch.randint(len(options), (), generator=generator, device=generator.device).item()]
 
 
 def join(clips, generator, snr_db=(25.0, 40.0)):
@@ -154,18 +202,23 @@ def join(clips, generator, snr_db=(25.0, 40.0)):
     """
     if not clips:
         raise ValueError("clips: an empty list came, expected at least one Clip")
+    if len({clip.speaker for clip in clips}) > 1:
+        raise ValueError(f"clips: from {sorted({clip.speaker for clip in clips})}, expected one speaker")
+    for clip in clips:
+        floats("clips", clip.samples, "(L,)")
+    device = clips[0].samples.device
     pieces, starts, ends, now = [], [], [], 0
     for i, clip in enumerate(clips):
         silence = round(SAMPLE_RATE * (draw(0.1, 0.35, generator) if i == 0 else draw(0.0, 0.2, generator)))
         starts.append((now + silence) / SAMPLE_RATE)
         now += silence + len(clip.samples)
         ends.append(now / SAMPLE_RATE)
-        pieces += [torch.zeros(silence, dtype=torch.float64), clip.samples]
-    pieces.append(torch.zeros(round(SAMPLE_RATE * draw(0.1, 0.35, generator)), dtype=torch.float64))
+        pieces += [torch.zeros(silence, dtype=torch.float64, device=device), clip.samples]
+    pieces.append(torch.zeros(round(SAMPLE_RATE * draw(0.1, 0.35, generator)), dtype=torch.float64, device=device))
     speech = torch.cat(pieces)  # (L,)
     power = torch.cat([clip.samples for clip in clips]).square().mean()
-    noise = torch.randn(len(speech), generator=generator, dtype=torch.float64)  # float32 differs between CPUs
-    noise *= (power * 10 ** (-draw(*snr_db, generator) / 10)).sqrt()
+    noise = torch.randn(len(speech), generator=generator, dtype=torch.float64, device=generator.device)  # float32 differs between CPUs
+    noise = noise.to(device) * (power * 10 ** (-draw(*snr_db, generator) / 10)).sqrt()
     samples = (speech + noise) * 10 ** (draw(-12.0, 0.0, generator) / 20)
     samples = (samples.clamp(-1, 1) * 32767).round() / 32767
     return Utterance(samples, tuple(clip.word for clip in clips), tuple(starts), tuple(ends), clips[0].speaker)
@@ -176,6 +229,8 @@ def utterances(clips, count, generator, words=(1, 6)):
 
     Speaker, number of words, words and renditions are drawn anew for each, all uniformly.
     """
+    if not len(clips):
+        raise ValueError("clips: an empty list came, expected at least one Clip")
     if count < 1:
         raise ValueError(f"count: {count} came, expected at least 1")
     if not 1 <= words[0] <= words[1]:
@@ -185,7 +240,7 @@ def utterances(clips, count, generator, words=(1, 6)):
     for _ in range(count):
         voice = choose(voices, generator)
         vocabulary = list(voice)
-        length = words[0] + torch.randint(words[1] - words[0] + 1, (), generator=generator).item()
+        length = words[0] + torch.randint(words[1] - words[0] + 1, (), generator=generator, device=generator.device).item()
         said = [choose(vocabulary, generator) for _ in range(length)]
         result.append(join([choose(voice[word], generator) for word in said], generator))
     return result
