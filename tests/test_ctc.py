@@ -375,8 +375,8 @@ def accuracy_case(kind, value, T, N=3, C=12):
 
 
 def errors(kind, value, T):
-    """The float64 loss, ours in float32, and the its relative error, and the errors
-    of our gradient and torch's.
+    """The float64 loss, ours in float32, its relative error, and the errors of our
+    gradient and torch's.
 
     Their float32 log-probabilities are taken as exact: how log_softmax rounded is not the loss's error.
     """
@@ -407,10 +407,9 @@ def test_float32_is_as_accurate_as_torch(kind, value, T):
     assert absolute[0] == absolute[0]
     if absolute[1] != absolute[1]:  # torch has no gradient at -inf: be as good as it is at a finite mask
         absolute[1] = errors(kind, -1e4, T)[3][1]
-    # The largest of some thousand rounding errors is a matter of luck, and up to some blocks ours may be
-    # larger: 2.3 times torch's was measured for a right label with a margin of 5. From 1000 frames on it is
-    # smaller.
-    assert absolute[0] <= max((3 if T <= 300 else 1) * absolute[1], 1e-5)
+    # The largest of some thousand rounding errors is a matter of luck: within few blocks ours was up to 1.4 times
+    # torch's, over eight seeds at most 0.8 times; the more frames, the further below.
+    assert absolute[0] <= max((1.5 if T <= 300 else 1) * absolute[1], 1e-5)
 
 
 @pytest.mark.parametrize("kind, value", [("scaled", 1), ("right", 20)])
@@ -430,7 +429,21 @@ def test_a_certain_frame_has_no_probability_above_one():
     logits, *arguments = accuracy_case("right", 1000, 1000)
     slope = value_and_gradient(ctc_loss, logits.log_softmax(2), *arguments)[1]
     assert (slope >= -1).all()
+
+
+@pytest.mark.parametrize("kind, value", [("scaled", 1), ("scaled", 50), ("right", 20), ("wrong", 100)])
+def test_no_frame_has_a_probability_below_zero(kind, value):
+    logits, *arguments = accuracy_case(kind, value, 1000)
+    slope = value_and_gradient(ctc_loss, logits.log_softmax(2), *arguments)[1]
     assert (slope <= 0).all()
+
+
+def test_items_without_frames():
+    nothing = torch.zeros(3, 2, 4)  # no logs of probabilities, but nobody looks
+    value, slope = value_and_gradient(ctc_loss, nothing, [[1], [1]], (0, 0), (0, 1))
+    assert value.tolist() == [0.0, math.inf]
+    assert (slope[:, 0] == 0).all()
+    assert ctc_loss(nothing, [[1], [1]], (0, 0), (0, 1), 0, "sum", True) == 0
 
 
 def test_a_certain_text_costs_nothing():

@@ -16,7 +16,7 @@ import torch
 
 from asr_losses.arguments import integers, kind
 
-BLOCK = 64  # frames that are worked on together: few enough to stay in the processor's cache
+BLOCK = 32  # frames that are worked on together: more are a little faster, fewer more exact in float32
 
 
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
