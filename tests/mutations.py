@@ -114,15 +114,16 @@ MUTATIONS = [
     (SOUNDS, SPEECH, "SAMPLE_RATE = 8000", "SAMPLE_RATE = 16000"),
     (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64)", "torch.randn(len(speech), dtype=torch.float64)"),  # no seed
     (INPUTS, SPEECH, "floor_db=-35.0", "floor_db=-15.0"),
-    (INPUTS, SPEECH, "- samples.mean()\n    if centred", "\n    if centred"),  # an offset is a sound
+    (INPUTS, SPEECH, "centred = centred - centred.median()", "pass"),  # an offset is a sound
     (INPUTS, SPEECH, "Path(folder).expanduser()", "Path(folder)"),
     (INPUTS, SPEECH, "    if missing:", "    if False:"),  # half a file
     (INPUTS, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
     (INPUTS, ASR + "arguments.py", "values.isnan().any()", "False"),
     (INPUTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
+    (INPUTS, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
     (INPUTS, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
     (INPUTS, ASR + "decoding.py", 'unicodedata.normalize("NFC", text)', "text"),
-    (INPUTS, ASR + "codes.py", "x, centres = x - middle, centres - middle", "pass"),
+    (INPUTS, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
     (INPUTS, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
     # Lesson 1: what it defines, tested from outside, and the lesson itself
     (MODELS, LESSON1, source("22014b08", "groupby(path) if label", "groupby(path) if True or label")),  # blanks stay

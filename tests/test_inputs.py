@@ -64,7 +64,7 @@ REFUSED = {
     "best_path: a label of -1": (lambda: alignment.best_path(log_probs(), [1, -1]), "targets: expected labels"),
     "best_path: a label beyond C": (lambda: alignment.best_path(log_probs(), [1, 4]), "targets: expected labels"),
     "best_path: a blank inside": (lambda: alignment.best_path(log_probs(), [1, 0, 2]), "targets: expected labels"),
-    "best_path: labels with decimals": (lambda: alignment.best_path(log_probs(), [1.0, 2.7]), "target: torch.float32 came, expected integers"),
+    "best_path: labels with decimals": (lambda: alignment.best_path(log_probs(), [1.0, 2.7]), "target: torch.float64 came, expected integers"),
     "best_path: nan": (lambda: alignment.best_path(with_nan(log_probs()), [1, 2]), "log_probs: 1 values are nan"),
     "best_path: a batch": (lambda: alignment.best_path(log_probs()[None], [1]), r"log_probs: shape \(1, 8, 4\) came, expected \(T, C\)"),
     "best_path: too short": (lambda: alignment.best_path(log_probs(2), [1, 1]), INFEASIBLE),
@@ -77,6 +77,11 @@ REFUSED = {
     "attention_path: tokens > frames": (lambda: alignment.attention_path(WEIGHTS.T), "weights: 8 tokens came for 3 frames"),
     "attention_path: nothing": (lambda: alignment.attention_path(WEIGHTS[:0]), r"weights: shape \(0, 8\)"),
     "attention_entropy: nan": (lambda: alignment.attention_entropy(with_nan(WEIGHTS)), "weights: 1 values are nan"),
+    "best_path: inf": (lambda: alignment.best_path(log_probs() + torch.inf, [1]), "log_probs: 32 values are infinite"),
+    "occupancy: inf": (lambda: alignment.occupancy(log_probs() + torch.inf, [1]), "log_probs: 32 values are infinite"),
+    "best_path: a batch of targets": (lambda: alignment.best_path(log_probs(), [[1, 2]]), r"target: shape \(1, 2\) came, expected \(U,\)"),
+    "attention_entropy: no distribution": (lambda: alignment.attention_entropy(2 + 0 * WEIGHTS), "weights: rows with sums up to 16 came"),
+    "attention_entropy: a list": (lambda: alignment.attention_entropy([[1.0]]), "weights: "),
     "attention_entropy: nothing": (lambda: alignment.attention_entropy(WEIGHTS[:0]), "weights: shape"),
     "forward_moves: one token": (lambda: alignment.forward_moves(WEIGHTS[:1]), "weights: .*at least two tokens"),
     "forward_moves: looks nowhere": (lambda: alignment.forward_moves(0 * WEIGHTS), "weights: .*some above in each row"),
@@ -98,6 +103,8 @@ REFUSED = {
     "log_mel: nan": (lambda: log_mel(with_nan(SOUND)), "samples: 1 values are nan"),
     "log_mel: inf": (lambda: log_mel(SOUND / 0), "samples: "),
     "log_mel: integers": (lambda: log_mel((SOUND * 30000).short()), "samples: torch.int16 came, expected a tensor of floats"),
+    "log_mel: far too loud": (lambda: log_mel(SOUND * 1e200), "samples: up to 1e.200 came"),
+    "collate: other bands": (lambda: collate([MEL[:, :13]], ["one"]), r"log_mels: shape \(20, 13\) came, expected \(T, 40\)"),
     "log_mel: stereo": (lambda: log_mel(SOUND.view(2, -1)), r"samples: shape \(2, 1000\) came, expected \(L,\)"),
     "log_mel: an array": (lambda: log_mel(SOUND.numpy()), "samples: ndarray came"),
     "collate: not as many": (lambda: collate([MEL, MEL], ["one"]), r"texts: \['one'\] came for 2 log-mels"),
@@ -109,7 +116,15 @@ REFUSED = {
     "decode: -1": (lambda: speech.decode([7, -1, -1]), "tokens: -1 came, expected tokens from 0 to 16"),
     "decode: -100": (lambda: speech.decode([7, -100]), "tokens: -100 came"),
     "decode: 17": (lambda: speech.decode(torch.tensor([17])), "tokens: 17 came"),
-    "decode: decimals": (lambda: speech.decode([1.5]), "tokens: torch.float32 came"),
+    "decode: a batch": (lambda: speech.decode(torch.tensor([[5, 0], [6, 7]])), r"tokens: shape \(2, 2\) came"),
+    "encode: None": (lambda: speech.encode(None), "text: NoneType came"),
+    "utterances: one number of words": (lambda: speech.utterances([clip(SOUND)], 1, generator(), words=3), "words: 3 came"),
+    "utterances: half an utterance": (lambda: speech.utterances([clip(SOUND)], 2.5, generator()), "count: 2.5 came"),
+    "join: 16-bit numbers as floats": (lambda: speech.join([clip(SOUND * 9830)], generator()), "clips: samples up to 9830 came"),
+    "trim: a floor above 0": (lambda: speech.trim(SOUND, 35), "floor_db: 35 came, expected a number below 0"),
+    "load_recordings: nobody's home": (lambda: speech.load_recordings("~nosuchuser/x"), "folder: ~nosuchuser/x is no folder"),
+    "load_recordings: a name too long": (lambda: speech.load_recordings("a" * 5000), "folder: a+ is no folder"),
+    "decode: decimals": (lambda: speech.decode([1.5]), "tokens: torch.float64 came"),
     "utterances: nothing": (lambda: speech.utterances([], 1, generator()), "clips: an empty list came"),
     "choose: nothing": (lambda: speech.choose([], generator()), "options: none came"),
     "join: an empty clip": (lambda: speech.join([clip(torch.zeros(0))], generator()), r"clips: shape \(0,\)"),
@@ -128,19 +143,26 @@ REFUSED = {
     "nearest: nan centre": (lambda: codes.nearest(MEL, with_nan(MEL)), "centres: 1 values are nan"),
     "nearest: other dimensions": (lambda: codes.nearest(MEL, MEL[:, :3]), r"centres: shape \(20, 3\) came for x \(20, 40\)"),
     "k_means: none": (lambda: codes.k_means(MEL, 0, generator()), "K: 0 came"),
+    "k_means: half a centre": (lambda: codes.k_means(MEL, 2.5, generator()), "K: 2.5 came"),
     "k_means: nan": (lambda: codes.k_means(with_nan(MEL), 2, generator()), "x: 1 values are nan"),
     # checks
     "targets: nothing": (lambda: checks.targets(LABELS[:0], torch.tensor([], dtype=torch.long), 17), r"targets: shape \(0, 3\)"),
-    "targets: lengths with decimals": (lambda: checks.targets(LABELS, torch.tensor([3.0]), 17), "target_lengths: torch.float32"),
+    "targets: lengths with decimals": (lambda: checks.targets(LABELS, torch.tensor([3.0]), 17), "target_lengths: torch.float"),
     "targets: lengths in a list": (lambda: checks.targets(LABELS, [3], 17), "target_lengths: list came"),
     "logits: nothing": (lambda: checks.logits(torch.zeros(1, 0, 5), LABELS[:, :0]), "logits: shape"),
-    "logits: labels with decimals": (lambda: checks.logits(torch.zeros(1, 3, 5), LABELS * 1.0), "labels: torch.float32"),
+    "targets: a list": (lambda: checks.targets([[1, 2]], torch.tensor([2]), 17), "targets: list came"),
+    "logits: a list": (lambda: checks.logits([[[0.0]]], LABELS), "logits: list came"),
+    "logits: labels in a list": (lambda: checks.logits(torch.zeros(1, 3, 5), [[1, 2, 3]]), "labels: list came"),
+    "mask: no position": (lambda: checks.mask(torch.ones(3, 0) > 0, torch.zeros(1, 3, 4), torch.zeros(1, 0, 4)), "may: .* for 0 positions"),
+    "logits: labels with decimals": (lambda: checks.logits(torch.zeros(1, 3, 5), LABELS * 1.0), "labels: torch.float"),
     # display
     "audio: integers": (lambda: display.audio(np.array([0, 1000], dtype=np.int16), 8000, "x"), "samples: int16 came, .*divide 16-bit integers by 32768"),
     "audio: nan": (lambda: display.audio(with_nan(SOUND), 8000, "x"), "samples: up to nan came"),
     "audio: too loud": (lambda: display.audio(2 * SOUND, 8000, "x"), "samples: up to 2 came"),
     "audio: no rate": (lambda: display.audio(SOUND, 0, "x"), "rate: 0 came"),
     "show: no alt text": (lambda: display.show(None, " "), "alt: nothing came"),
+    "integers: on meta": (lambda: integers("x", torch.ones(3, dtype=torch.long, device="meta")), "x: a tensor on the meta device came"),
+    "integers: words": (lambda: integers("x", ["one"]), "x: .'one'. came, expected integers"),
     "integers: a bool": (lambda: integers("x", torch.ones(3) > 0), "x: torch.bool came, expected integers"),
     "audio: nothing": (lambda: display.audio(SOUND[:0], 8000, "x"), r"samples: shape \(0,\)"),
 }
@@ -179,6 +201,22 @@ def test_half_precision(dtype):
     assert torch.equal(alignment.best_path(log_probs(dtype=dtype), [1, 2]), alignment.best_path(exact, [1, 2]))
     assert alignment.attention_path(WEIGHTS.to(dtype)).tolist() == alignment.attention_path(WEIGHTS).tolist()
     assert log_mel(SOUND.to(dtype)).dtype == torch.float64
+    assert alignment.forward_moves(torch.eye(400, dtype=dtype)) == 100
+    assert alignment.attention_entropy(torch.full((4, 2000), 1 / 2000).to(dtype)) == pytest.approx(math.log(2000), rel=2e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_best_path_of_a_long_input_is_that_of_float64(dtype):
+    scores = torch.randn(1500, 20, generator=generator(3)).log_softmax(1).to(dtype)
+    target = torch.randint(1, 20, (150,), generator=generator(4))
+    assert torch.equal(alignment.best_path(scores, target), alignment.best_path(scores.double(), target))
+
+
+def test_a_label_that_is_masked_but_needed():
+    masked = log_probs(6, 4, torch.float32)
+    masked[:, 1] = -1e9
+    torch.testing.assert_close(alignment.occupancy(masked, [1, 2]).sum(1), torch.ones(6, dtype=torch.float32))
+    assert torch.equal(alignment.best_path(masked, [1, 2]), alignment.best_path(masked.double(), [1, 2]))
 
 
 def test_nothing_to_say():
@@ -190,7 +228,8 @@ def test_nothing_to_say():
 
 
 def test_tokens_in_any_container():
-    for tokens in ([1, 1, 2], (1, 1, 2), np.array([1, 1, 2], dtype=np.uint8), torch.tensor([1, 1, 2], dtype=torch.int32)):
+    arrays = [np.array([1, 1, 2], dtype=np.uint8), np.array([1, 1, 2], dtype=">i4"), np.array([2, 1, 1])[::-1]]
+    for tokens in ([1, 1, 2], (1, 1, 2), torch.tensor([1, 1, 2], dtype=torch.int32), *arrays):
         assert torch.equal(alignment.best_path(log_probs(), tokens), alignment.best_path(log_probs(), [1, 1, 2]))
         assert speech.decode(tokens) == speech.decode([1, 1, 2])
 
@@ -261,6 +300,10 @@ def test_letters_that_look_the_same_are_the_same():
     assert error_rates(["caf\u00e9"], [unicodedata.normalize("NFD", "caf\u00e9")]) == (0, 0)
 
 
+def test_texts_may_come_one_by_one():
+    assert error_rates(iter(["one"]), map(str, ["one"])) == (0, 0)
+
+
 def test_an_utterance_without_words_counts_what_is_written():
     assert error_rates(["", "one two"], ["six", "one two"])[1] == 50
 
@@ -308,8 +351,19 @@ def test_a_truncated_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="7_anna_0.wav: 1000 bytes fewer than its header promises"):
         speech.load_recordings(tmp_path)
     at = whole.index(b"data") + 4
-    path.write_bytes(whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])  # of unknown length, as from a pipe
-    assert len(speech.load_recordings(tmp_path)) == 1
+    for unknown in (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"):  # as from a pipe
+        path.write_bytes(whole[:at] + unknown + whole[at + 4 :])
+        assert len(speech.load_recordings(tmp_path)) == 1
+    for form in ("RF64", "W64", "AIFF"):
+        soundfile.write(path, TONE.numpy(), 8000, format=form)
+        with pytest.raises(ValueError, match="7_anna_0.wav: begins with .*, expected a WAV file"):
+            speech.load_recordings(tmp_path)
+
+
+def test_a_sound_to_one_side_is_cut_out_all_the_same():
+    samples = torch.zeros(8000)
+    samples[3040:3440] = 0.5
+    assert len(speech.trim(samples)) == 400
 
 
 def test_home_folders(tmp_path, monkeypatch):
@@ -336,6 +390,8 @@ def test_trim_keeps_what_is_at_most_35_db_below_the_loudest():
 def test_nearest_far_from_the_origin():
     x = torch.arange(5.0)[:, None] + 1e4
     assert codes.nearest(x, x).tolist() == [0, 1, 2, 3, 4]
+    x = torch.tensor([[0.0], [1.0], [2.0], [1e5]])
+    assert codes.nearest(x, x).tolist() == codes.nearest(x.double(), x).tolist() == [0, 1, 2, 3]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 20), st.integers(1, 9), st.sampled_from([0.0, 1.0, 1e4, -1e5]))

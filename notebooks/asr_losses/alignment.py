@@ -2,7 +2,7 @@
 
 import torch
 
-from asr_losses.arguments import floats, integers
+from asr_losses.arguments import exact, floats, integers, kind
 from asr_losses.ctc import ctc_loss
 
 
@@ -15,14 +15,15 @@ def occupancy(log_probs, target, blank=0):
     """
     floats("log_probs", log_probs, "(T, C)", finite=False)
     with torch.inference_mode(False), torch.enable_grad():
-        leaf = log_probs.detach().clone()
-        leaf = (leaf if leaf.dtype == torch.float64 else leaf.float()).requires_grad_()
-        return -torch.autograd.grad(_feasible_loss(leaf, target, blank), leaf)[0]
+        leaf = log_probs.detach().clone().double().requires_grad_()  # a label masked with -1e9 leaves float32 no digits
+        return -torch.autograd.grad(_feasible_loss(leaf, target, blank), leaf)[0].to(exact(log_probs).dtype)
 
 
 def _feasible_loss(log_probs, target, blank):
     """The CTC loss of `target`; ValueError if it is inf."""
     target = integers("target", target)
+    if target.ndim != 1:
+        raise ValueError(f"target: shape {tuple(target.shape)} came, expected (U,)")
     loss = ctc_loss(log_probs, target, len(log_probs), target.numel(), blank, reduction="sum")
     if torch.isinf(loss):
         raise ValueError(f"target: {len(target)} labels have no alignment in {len(log_probs)} frames")
@@ -36,7 +37,7 @@ def best_path(log_probs, target, blank=0):
     `log_probs (T, C)`. Raises ValueError for nan, for labels that are none, and if the target has no alignment in
     T frames.
     """
-    log_probs = floats("log_probs", log_probs, "(T, C)", finite=False).detach()
+    log_probs = floats("log_probs", log_probs, "(T, C)", finite=False).detach().double()
     target = integers("target", target).to(log_probs.device)
     _feasible_loss(log_probs, target, blank)
     states = target.new_full((2 * len(target) + 1,), blank)
@@ -69,7 +70,7 @@ def attention_path(weights):
     `weights (U, T)`: how much token u looks at frame t. The path maximises the sum of the log-weights
     (dynamic time warping). Raises ValueError for weights that are none, and if there are more tokens than frames.
     """
-    weights = _weights(weights).float() if weights.dtype != torch.float64 else _weights(weights)
+    weights = _weights(weights)
     if len(weights) > weights.shape[1]:
         raise ValueError(f"weights: {len(weights)} tokens came for {weights.shape[1]} frames, expected no more than those")
     scores = torch.nn.functional.pad((weights + 1e-6).log().T, (1, 0), value=-torch.inf)  # (T, 1 + U); no blank
@@ -77,21 +78,26 @@ def attention_path(weights):
 
 
 def _weights(weights):
-    floats("weights", weights, "(U, T)")
+    weights = exact(floats("weights", weights, "(U, T)"))
     if weights.min() < 0 or weights.sum(1).min() == 0:
         raise ValueError(f"weights: from {weights.min():.3g} up came, expected none below 0 and some above in each row")
     return weights
 
 
 def attention_entropy(weights):
-    """How far attention is spread, in nats: the mean over queries of the entropy of `weights (..., T)`."""
-    _weights(weights.reshape(-1, weights.shape[-1]))
+    """How far attention is spread, in nats: the mean over queries of the entropy of `weights (..., T)`, rows of sum 1."""
+    if not isinstance(weights, torch.Tensor) or weights.ndim < 1:
+        raise ValueError(f"weights: {kind(weights)} came, expected a tensor (..., T)")
+    weights = _weights(weights.flatten(0, -2) if weights.ndim > 1 else weights[None])
+    if (weights.sum(1) - 1).abs().max() > 0.01:
+        raise ValueError(f"weights: rows with sums up to {weights.sum(1).max():.3g} came, expected 1")
     return -torch.xlogy(weights, weights).sum(-1).mean().item()
 
 
 def forward_moves(weights):
     """How often the centre of attention lies later for one token than for the one before, in per cent; `(U, T)`."""
-    if len(_weights(weights)) < 2:
+    weights = _weights(weights)
+    if len(weights) < 2:
         raise ValueError(f"weights: shape {tuple(weights.shape)} came, expected (U, T) with at least two tokens")
     centre = (weights * torch.arange(weights.shape[1], device=weights.device)).sum(1) / weights.sum(1)
     return 100 * (centre.diff() > 0).double().mean().item()

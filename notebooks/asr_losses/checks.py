@@ -7,8 +7,10 @@ from asr_losses.arguments import integers, kind
 
 def targets(targets, target_lengths, vocabulary):
     """`targets (N, U)` hold tokens from 1 to `vocabulary - 1` up to `target_lengths (N,)`, each at least 1."""
-    if targets.ndim != 2 or targets.dtype != torch.long or not len(targets):
-        raise ValueError(f"targets: shape {tuple(targets.shape)} of {targets.dtype} came, expected (N, U) of torch.int64, N >= 1")
+    if kind(targets) != torch.long:
+        raise ValueError(f"targets: {kind(targets)} came, expected a tensor (N, U) of torch.int64")
+    if targets.ndim != 2 or not len(targets):
+        raise ValueError(f"targets: shape {tuple(targets.shape)} came, expected (N, U) with N >= 1")
     if kind(target_lengths) != torch.long:
         raise ValueError(f"target_lengths: {kind(target_lengths)} came, expected a tensor of torch.int64")
     if target_lengths.shape != targets.shape[:1]:
@@ -24,6 +26,10 @@ def targets(targets, target_lengths, vocabulary):
 
 def logits(logits, labels):
     """`logits (N, U, V)` go with `labels (N, U)`: tokens from 0 to `V - 1`."""
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise ValueError(f"logits: {kind(logits)} came, expected a tensor of floats (N, U, V)")
+    if not isinstance(labels, torch.Tensor):
+        raise ValueError(f"labels: {kind(labels)} came, expected a tensor of integers (N, U)")
     if logits.ndim != 3 or logits.shape[:2] != labels.shape or 0 in logits.shape:
         raise ValueError(
             f"logits: shape {tuple(logits.shape)} came for labels {tuple(labels.shape)}, expected (N, U, V) for (N, U)"
@@ -42,6 +48,8 @@ def mask(may, queries, memory):
     hides it has the wrong polarity.
     """
     N, U, T = len(queries), queries.shape[1], memory.shape[1]
+    if not T or may.ndim < 1:
+        raise ValueError(f"may: shape {tuple(may.shape)} came for {T} positions, expected (..., T) with T >= 1")
     if may.dtype != torch.bool:
         raise ValueError(f"may: a mask of {may.dtype} came, expected torch.bool, True for what may be seen")
     shape = (1,) * (4 - may.ndim) + tuple(may.shape)

@@ -1,5 +1,7 @@
 """How does speech become tokens? Each 40 ms of log-mel get the number of the nearest of K typical pieces."""
 
+from numbers import Integral
+
 import torch
 
 from asr_losses import speech
@@ -24,8 +26,7 @@ def nearest(x, centres):
     """The number of the nearest of `centres (K, D)` for each row of `x (L, D)`: `(L,)`, from 0 to K - 1."""
     if floats("x", x, "(L, D)").shape[1] != floats("centres", centres, "(K, D)").shape[1]:
         raise ValueError(f"centres: shape {tuple(centres.shape)} came for x {tuple(x.shape)}, expected (K, D) for (L, D)")
-    middle = centres.mean(0)  # without it |c|^2 drowns the differences in float32
-    x, centres = x - middle, centres - middle
+    x, centres = x.double(), centres.double()  # in float32 |c|^2 drowns the differences far from the origin
     return (centres.square().sum(1) - 2 * x @ centres.T).argmin(1)  # |x - c|^2 without |x|^2
 
 
@@ -35,7 +36,7 @@ def k_means(x, K, generator, rounds=12):
     Lloyd's algorithm from K rows drawn at random; a centre that loses all its rows stays where it is.
     Raises ValueError for fewer than K rows.
     """
-    if K < 1:
+    if not isinstance(K, Integral) or K < 1:
         raise ValueError(f"K: {K} came, expected at least 1")
     if len(floats("x", x, "(L, D)")) < K:
         raise ValueError(f"x: {len(x)} rows came, expected at least K = {K}")

@@ -31,7 +31,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     reduction: "none" gives `(N,)`; "sum"; "mean" divides each item's loss by its target length
         (at least 1), then averages, as torch does.
     zero_infinity: count items whose target does not fit as 0; otherwise their loss is inf and
-        their gradient nan, as in torch. nan in log_probs gives nan either way.
+        their gradient nan, as in torch. nan where an item's labels or the blank stand gives nan either way.
 
     The gradient with respect to log_probs is the derivative, -gamma; torch returns
     exp(log_probs) - gamma. After a log_softmax both are p - gamma. `torch.func.grad`, `jacrev` and
@@ -44,7 +44,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
         raise ValueError(f"log_probs: {kind(log_probs)} came, expected a tensor of floats")
     if log_probs.ndim not in (2, 3) or 0 in log_probs.shape:
         raise ValueError(f"log_probs: shape {tuple(log_probs.shape)} came, expected (T, N, C) or (T, C), nothing empty")
-    if not isinstance(blank, Integral) or not 0 <= blank < log_probs.shape[-1]:
+    if not isinstance(blank, Integral) or isinstance(blank, bool) or not 0 <= blank < log_probs.shape[-1]:
         raise ValueError(f"blank: {blank!r} came, expected a class from 0 to {log_probs.shape[-1] - 1}")
     if reduction not in ("none", "sum", "mean"):
         raise ValueError(f"reduction: {reduction!r} came, expected 'none', 'sum' or 'mean'")
@@ -54,6 +54,8 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     targets = integers("targets", targets)
     if targets.ndim not in (1, 2):
         raise ValueError(f"targets: shape {tuple(targets.shape)} came, expected (N, U) or 1-D")
+    if single and targets.ndim == 1:
+        targets = targets[None]
     lengths = []
     for name, values in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
         values = integers(name, values).reshape(-1)
@@ -193,18 +195,16 @@ def _columns(log_probs, targets, input_lengths, target_lengths, blank):
     if said.min() < 0:
         raise ValueError(f"target_lengths: {said.tolist()} came, expected no negative length")
     targets = targets.cpu().numpy()
+    if targets.ndim == 1 and len(targets) != said.sum():
+        raise ValueError(f"targets: {len(targets)} labels came, expected sum(target_lengths) = {said.sum()}")
+    if targets.ndim == 2 and (len(targets) != N or targets.shape[1] < said.max()):
+        raise ValueError(f"targets: shape {targets.shape} came, expected ({N}, U) with U >= {said.max()}")
     real = np.arange(max(said.max(), 1)) < said[:, None]  # (N, U)
-    if targets.ndim == 1:
-        if len(targets) != said.sum() and not (N == 1 and len(targets) >= said[0]):
-            raise ValueError(f"targets: {len(targets)} labels came, expected sum(target_lengths) = {said.sum()}")
-        found = targets[: said.sum()]
-    else:
-        if len(targets) != N or targets.shape[1] < said.max():
-            raise ValueError(f"targets: shape {targets.shape} came, expected ({N}, U) with U >= {said.max()}")
-        found = targets[:, : real.shape[1]][real[:, : targets.shape[1]]]
+    found = targets if targets.ndim == 1 else targets[:, : real.shape[1]][real[:, : targets.shape[1]]]
     if ((found < 0) | (found >= C) | (found == blank)).any():
         raise ValueError(f"targets: expected labels from 0 to {C - 1} other than the blank {blank}")
-    if C > 1 and heard.min() > 0 and not log_probs.is_meta and log_probs[0].min() >= 0:
+    first = log_probs[0] if heard.min() > 0 else log_probs[0, heard.nonzero()[0]]
+    if C > 1 and len(first) and not log_probs.is_meta and first.min() >= 0:
         raise ValueError("log_probs: no value is negative, expected logarithms of probabilities")
     U = real.shape[1]
     labels = np.full((2 * N, 1 + U), blank)

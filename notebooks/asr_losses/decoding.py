@@ -24,6 +24,7 @@ def error_rates(references, hypotheses):
 
 
 def _texts(name, texts):
+    texts = texts if isinstance(texts, str) else list(texts)
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name}: {texts!r} came, expected a list of strings")
     return [re.sub(r"\s*[^\S ]\s*", " ", unicodedata.normalize("NFC", text)).strip() for text in texts]

@@ -8,10 +8,12 @@ import html
 import io
 import os
 import wave
+from numbers import Integral
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython import get_ipython
 from IPython.display import display
 
@@ -34,20 +36,23 @@ def show(fig, alt):
 
 def audio(samples, rate, label):
     """Displays a player for `samples (L,)`, floats from -1 to 1, `rate` a second; `label` says what it is."""
-    samples = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+    if isinstance(samples, torch.Tensor):
+        samples = samples.detach().cpu()
+        samples = samples.double() if samples.is_floating_point() else samples  # numpy has no bfloat16
+    samples = np.asarray(samples)
     if samples.dtype.kind != "f":
         raise ValueError(f"samples: {samples.dtype} came, expected floats from -1 to 1; divide 16-bit integers by 32768")
     if samples.ndim != 1 or not len(samples):
         raise ValueError(f"samples: shape {samples.shape} came, expected (L,) with L > 0")
     if not np.abs(samples).max() <= 1:  # nor for nan
         raise ValueError(f"samples: up to {np.abs(samples).max():.4g} came, expected floats from -1 to 1")
-    if not (isinstance(rate, int) and rate > 0):
+    if not isinstance(rate, Integral) or not 1 < rate < 2**31:
         raise ValueError(f"rate: {rate!r} came, expected samples a second, a whole number")
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
-        sound.setframerate(rate)
+        sound.setframerate(int(rate))
         sound.writeframes(np.rint(samples.astype(np.float64) * 32767).astype("<i2").tobytes())
     source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
     name = html.escape(label)

@@ -41,6 +41,8 @@ def log_mel(samples):
     Raises ValueError for samples that are no floats or not finite, and for fewer than a window of the transform.
     """
     floats("samples", samples, "(L,)")
+    if samples.abs().max() > 1e30:
+        raise ValueError(f"samples: up to {samples.abs().max():.3g} came, expected sound, from -1 to 1")
     if len(samples) < N_FFT:
         raise ValueError(f"samples: shape {tuple(samples.shape)} came, expected (L,) with L >= {N_FFT}")
     window, filters = _HANN.to(samples.device), _FILTERS.to(samples.device)
@@ -64,7 +66,8 @@ def collate(log_mels, texts):
     if isinstance(texts, str) or len(texts) != len(log_mels) or not len(texts):
         raise ValueError(f"texts: {texts!r} came for {len(log_mels)} log-mels, expected one for each, at least one")
     for mel in log_mels:
-        floats("log_mels", mel, f"(T, {BANDS})")
+        if floats("log_mels", mel, f"(T, {BANDS})").shape[1] != BANDS:
+            raise ValueError(f"log_mels: shape {tuple(mel.shape)} came, expected (T, {BANDS})")
     device = log_mels[0].device
     targets = [torch.tensor(encode(text), dtype=torch.long, device=device) for text in texts]
     return Batch(

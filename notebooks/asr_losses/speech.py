@@ -6,9 +6,12 @@ a second, float64 between -1 and 1.
 """
 
 import csv
+import math
 import re
 import unicodedata
+from collections.abc import Sized
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import soundfile
@@ -57,6 +60,8 @@ def encode(text):
 
     Raises ValueError for a character that no digit's name contains.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"text: {type(text).__name__} came, expected a string")
     unknown = set(text) - set(ALPHABET[1:])
     if unknown:
         raise ValueError(f"text: {text!r} holds {sorted(unknown)}, expected only {ALPHABET[1:]!r}")
@@ -68,7 +73,12 @@ def decode(tokens):
 
     Raises ValueError for a number that is no token, such as -1 or -100, which pad elsewhere.
     """
-    tokens = integers("tokens", tokens if isinstance(tokens, torch.Tensor) else list(tokens)).reshape(-1).tolist()
+    if not isinstance(tokens, (torch.Tensor, Sized)):
+        tokens = list(tokens)  # from a generator
+    tokens = integers("tokens", tokens)
+    if tokens.ndim != 1:
+        raise ValueError(f"tokens: shape {tuple(tokens.shape)} came, expected (U,)")
+    tokens = tokens.tolist()
     for token in tokens:
         if not 0 <= token < len(ALPHABET):
             raise ValueError(f"tokens: {token} came, expected tokens from 0 to {len(ALPHABET) - 1}")
@@ -100,8 +110,12 @@ def load_recordings(folder):
     told apart as people do: not by capitals, nor by how a file system spells an accent. Raises ValueError, naming
     the file and what was expected, for anything in the folder that is not such a recording.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
+    try:
+        folder = Path(folder).expanduser()
+        found = folder.is_dir()
+    except (OSError, RuntimeError):  # a name that is too long; the home of a user who does not exist
+        found = False
+    if not found:
         raise ValueError(f"folder: {folder} is no folder, expected one with files such as 7_anna_0.wav")
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     if not paths:
@@ -120,6 +134,8 @@ def _read_recording(path):
         samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path}: expected a readable WAV file ({error.error_string})") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{path!a}: expected a name in Unicode") from None
     if rate != SAMPLE_RATE:
         raise ValueError(f"{path}: {rate} samples a second, expected {SAMPLE_RATE}")
     if samples.shape[1] != 1:
@@ -131,7 +147,7 @@ def _read_recording(path):
     if not samples.isfinite().all() or (samples.abs() > 1).any():
         raise ValueError(f"{path}: samples up to {samples.abs().max():.4g}, expected from -1 to 1")
     try:
-        return Clip(DIGITS[int(digit)], _speaker(speaker), trim(samples - samples.mean() if len(samples) else samples))
+        return Clip(DIGITS[int(digit)], _speaker(speaker), trim(samples - samples.median() if len(samples) else samples))
     except ValueError:
         raise ValueError(f"{path}: {len(samples)} samples and no sound, expected a spoken digit") from None
 
@@ -142,16 +158,19 @@ def _speaker(name):
 
 
 def _missing_bytes(path):
-    """How many bytes a WAV file lacks of what its header promises (libsndfile reads what there is, in silence)."""
+    """How many bytes a WAV file lacks of what its header promises (libsndfile reads what there is, in silence).
+
+    Raises ValueError for anything but WAV as it is usual (RIFF).
+    """
     data = path.read_bytes()
     if data[:4] != b"RIFF":
-        return 0
+        raise ValueError(f"{path}: begins with {data[:4]!r}, expected a WAV file, which begins with b'RIFF'")
     at = 12  # behind "RIFF", a size, and "WAVE"
     while data[at : at + 4] != b"data" and at + 8 <= len(data):
         at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
         at += at % 2
     promised = int.from_bytes(data[at + 4 : at + 8], "little")
-    endless = promised == 0xFFFFFFFF  # written by a program that did not know the length yet
+    endless = promised >= 0x7FFFF000  # written to a pipe, by a program that did not know the length yet
     return 0 if endless else max(0, at + 8 + promised - len(data))
 
 
@@ -161,9 +180,13 @@ SILENCE = 1e-4  # the loudest sample of what counts as silence: 3 steps of 16 bi
 def trim(samples, floor_db=-35.0):
     """`samples (L,)` from the first to the last 10 ms frame louder than the loudest + `floor_db`.
 
-    A constant offset is no sound. Raises ValueError for samples that are no floats, not finite, or silent.
+    A constant offset (the median) is no sound. Raises ValueError for samples that are no floats, not finite, or
+    silent.
     """
-    centred = floats("samples", samples, "(L,)") - samples.mean()
+    if not -math.inf < floor_db < 0:
+        raise ValueError(f"floor_db: {floor_db} came, expected a number below 0")
+    centred = floats("samples", samples, "(L,)").double()
+    centred = centred - centred.median()
     if centred.abs().max() < SILENCE:
         raise ValueError(f"samples: {len(samples)} came that differ by less than {SILENCE}, expected some sound")
     frame = SAMPLE_RATE // 100
@@ -205,7 +228,8 @@ def join(clips, generator, snr_db=(25.0, 40.0)):
     if len({clip.speaker for clip in clips}) > 1:
         raise ValueError(f"clips: from {sorted({clip.speaker for clip in clips})}, expected one speaker")
     for clip in clips:
-        floats("clips", clip.samples, "(L,)")
+        if floats("clips", clip.samples, "(L,)").abs().max() > 1:
+            raise ValueError(f"clips: samples up to {clip.samples.abs().max():.4g} came, expected from -1 to 1")
     device = clips[0].samples.device
     pieces, starts, ends, now = [], [], [], 0
     for i, clip in enumerate(clips):
@@ -231,9 +255,9 @@ def utterances(clips, count, generator, words=(1, 6)):
     """
     if not len(clips):
         raise ValueError("clips: an empty list came, expected at least one Clip")
-    if count < 1:
+    if not isinstance(count, Integral) or count < 1:
         raise ValueError(f"count: {count} came, expected at least 1")
-    if not 1 <= words[0] <= words[1]:
+    if not isinstance(words, (tuple, list)) or len(words) != 2 or not 1 <= words[0] <= words[1]:
         raise ValueError(f"words: {words} came, expected (fewest, most) with 1 <= fewest <= most")
     voices = list(by_speaker(clips).values())
     result = []
