@@ -332,6 +332,16 @@ def test_torch_func_refuses_what_would_be_wrong(function):
         function(MANY[0])
 
 
+def test_vmap_over_single_items_with_padded_targets():
+    log_probs = randn(3, 6, 4, seed=5).log_softmax(2)
+    targets, lengths = torch.tensor([[1, 2, 0], [3, 0, 0], [1, 2, 3]]), torch.tensor([2, 1, 3])
+    ours = torch.func.vmap(lambda x, y, U: ctc_loss(x, y, 6, U, reduction="sum"))(log_probs, targets, lengths)
+    alone = [ctc_loss(x, y, 6, U, reduction="sum") for x, y, U in zip(log_probs, targets, lengths)]
+    torch.testing.assert_close(ours, torch.stack(alone), rtol=1e-12, atol=0)
+    with pytest.raises(ValueError, match="targets: .* expected .3, U. with U >= 4"):
+        torch.func.vmap(lambda x, y, U: ctc_loss(x, y, 6, U))(log_probs, targets, torch.tensor([1, 1, 4]))
+
+
 AROUND = [1, 2, *(n * BLOCK + d for n in (1, 2) for d in (-1, 0, 1)), 3 * BLOCK + 7]
 
 
@@ -592,6 +602,9 @@ GOOD = {
         ({"blank": -1}, "blank: -1 came, expected a class from 0 to 3"),
         ({"blank": 0.0}, "blank: 0.0 came, expected a class from 0 to 3"),
         ({"blank": None}, "blank: None came"),
+        ({"blank": True}, "blank: True came"),
+        ({"target_lengths": [2, 10**12]}, "targets: .* with U >= 1000000000000"),
+        ({"targets": torch.ones(2, 2, dtype=torch.long, device="meta")}, "targets: a tensor on the meta device came"),
         ({"reduction": None}, "reduction: None came, expected 'none', 'sum' or 'mean'"),
     ],
 )
