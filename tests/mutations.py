@@ -91,7 +91,7 @@ MUTATIONS = [
     (LOSS, CTC, "rest if padding is None else rest.masked_fill_(padding, 0.0)", "rest"),  # padding frames get a gradient
     (LOSS, CTC, "log_p = u[:N].gather(1, ends)[:, 0]", "log_p = u[:N, -1]"),  # padding labels count
     (LOSS, CTC, " | (found == blank)).any()", ").any()"),  # the blank as a label
-    (LOSS, CTC, "log_probs[0].min() >= 0", "False"),  # probabilities for their logs
+    (LOSS, CTC, "first.min() >= 0", "False"),  # probabilities for their logs
     (LOSS, CTC, "np.full((2 * N, 1 + U), blank)", "np.full((2 * N, 1 + U), 0)"),  # as if the blank were always 0
     (LOSS, CTC, "best = u.amax(1)", "best = torch.zeros_like(u[:, 0])"),  # the states are never moved: fewer digits
     (LOSS, CTC, "best.masked_fill_(best.isneginf(), 0.0)", "pass"),  # -inf minus -inf
@@ -109,10 +109,10 @@ MUTATIONS = [
     (MODELS, ASR + "decoding.py", "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
     (MODELS, ASR + "decoding.py", "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
     (SOUNDS, FEATURES, "return (mel - mel.mean()) / mel.std()", "return mel / mel.std()"),
-    (SOUNDS, FEATURES, "torch.tensor([len(mel) for mel in log_mels]),", "torch.tensor([max(map(len, log_mels))] * len(log_mels)),"),  # padded lengths
+    (SOUNDS, FEATURES, "torch.tensor([len(mel) for mel in log_mels], device", "torch.tensor([max(map(len, log_mels))] * len(log_mels), device"),  # padded lengths
     (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + silence) / SAMPLE_RATE)"),
     (SOUNDS, SPEECH, "SAMPLE_RATE = 8000", "SAMPLE_RATE = 16000"),
-    (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64)", "torch.randn(len(speech), dtype=torch.float64)"),  # no seed
+    (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64,", "torch.randn(len(speech), dtype=torch.float64,"),  # no seed
     (INPUTS, SPEECH, "floor_db=-35.0", "floor_db=-15.0"),
     (INPUTS, SPEECH, "centred = centred - centred.median()", "pass"),  # an offset is a sound
     (INPUTS, SPEECH, "Path(folder).expanduser()", "Path(folder)"),
