@@ -109,6 +109,12 @@ def batch_of(spoken):
     return batch.log_mel, batch.frames
 
 
+def test_a_text_that_does_not_fit_costs_infinitely_much():
+    assert lesson.recursion_loss(random_log_probs(2, 4), [1, 1]) == math.inf
+    assert lesson.untrained_loss(2, "zoo", 5) == math.inf
+    assert math.isfinite(lesson.untrained_loss(4, "zoo", 5))
+
+
 def test_definitions_of_unknown_lessons():
     with pytest.raises(ValueError, match="no notebook '99.ipynb'"):
         definitions("99.ipynb")
