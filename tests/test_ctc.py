@@ -64,7 +64,7 @@ def gradient(loss, at):
 @pytest.mark.parametrize("zero_infinity", [False, True])
 def test_equals_torch(reduction, zero_infinity):
     infinite = 0
-    for seed in range(200):
+    for seed in range(1000):
         logits, scale, targets, input_lengths, target_lengths, blank = random_case(seed)
         log_probs = (scale * logits).log_softmax(2)
         arguments = (input_lengths, target_lengths, blank, reduction, zero_infinity)
@@ -75,7 +75,7 @@ def test_equals_torch(reduction, zero_infinity):
         joined = torch.cat([row[:n] for row, n in zip(targets, target_lengths)])
         torch.testing.assert_close(ctc_loss(log_probs, joined, *arguments), ours, rtol=0, atol=0)
         infinite += bool(theirs.isinf().any())
-    assert zero_infinity or infinite > 20
+    assert zero_infinity or infinite > 100
 
 
 def collapse(path, blank):
@@ -91,7 +91,7 @@ def enumerated(log_probs, target, blank):
 
 def test_equals_enumeration():
     compared = 0
-    for seed in range(300):
+    for seed in range(1000):
         logits, scale, targets, input_lengths, target_lengths, blank = random_case(seed)
         logits, input_lengths = logits[:4, :, :], input_lengths.clamp(max=4)
         if logits.shape[2] ** len(logits) > 1500:
@@ -105,7 +105,7 @@ def test_equals_enumeration():
                 slopes = [torch.autograd.grad(x, log_probs, retain_graph=True)[0] for x in (ours[n], truth)]
                 torch.testing.assert_close(slopes[0][:, n], slopes[1][:, n], rtol=1e-10, atol=1e-12)
             compared += 1
-    assert compared > 300
+    assert compared > 1000
 
 
 @pytest.mark.parametrize("wrt", ["logits", "log_probs"])
@@ -413,20 +413,18 @@ KINDS = [
 def test_float32_is_as_accurate_as_torch(kind, value, T):
     exact, ours, relative, absolute = errors(kind, value, T)
     assert (exact >= 0).all() and (ours >= 0).all()
-    assert relative <= 1e-5
+    assert relative <= 2e-6
     assert absolute[0] == absolute[0]
     if absolute[1] != absolute[1]:  # torch has no gradient at -inf: be as good as it is at a finite mask
         absolute[1] = errors(kind, -1e4, T)[3][1]
-    # The largest of some thousand rounding errors is a matter of luck: within few blocks ours was up to 1.4 times
-    # torch's, over eight seeds at most 0.8 times; the more frames, the further below.
-    assert absolute[0] <= max((1.5 if T <= 300 else 1) * absolute[1], 1e-5)
+    assert absolute[0] <= max(absolute[1], 1e-5)
 
 
 @pytest.mark.parametrize("kind, value", [("scaled", 1), ("right", 20)])
 def test_float32_is_as_accurate_as_torch_on_four_thousand_frames(kind, value):
     exact, ours, relative, absolute = errors(kind, value, 4000)
     assert (ours >= 0).all()
-    assert relative <= 1e-5
+    assert relative <= 2e-6
     assert absolute[0] <= max(absolute[1], 1e-5)
 
 
