@@ -11,6 +11,10 @@ PY = $(VENV)/bin/python
 READY = $(VENV)/ready
 PACKAGE = PYTHONPATH=notebooks $(PY) -m
 
+CLIPS = notebooks/asr_losses/clips
+CLIPS_VENV = .venv-clips
+CLIPS_READY = $(CLIPS_VENV)/ready
+
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 LESSONS = $(filter-out %_solutions.ipynb,$(NOTEBOOKS))
 DECKS = $(LESSONS:notebooks/%.ipynb=notebooks/slides/%.html)
@@ -20,7 +24,7 @@ SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*) notebooks/asr_loss
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: all help run test test-cpus test-mutations slides figures lab bench results human clips diff clean
+.PHONY: all help run test test-cpus test-mutations slides figures lab bench results human weights clips test-clips diff clean
 
 all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
 	@$(MAKE) --no-print-directory figures slides
@@ -71,18 +75,31 @@ bench: $(READY) ## time our losses against PyTorch's
 	$(PACKAGE) asr_losses.bench
 
 results: $(READY) ## train with three seeds and print the error rates
-	$(PACKAGE) asr_losses.results
+	$(PACKAGE) asr_losses.results --jobs $(JOBS)
 
 human: $(READY) ## the same on your recordings: make human RECORDINGS=folder
 	@test -n "$(RECORDINGS)" || { echo 'Name the folder of your recordings: make human RECORDINGS=folder' >&2; exit 2; }
-	$(PACKAGE) asr_losses.results --recordings "$(RECORDINGS)"
+	$(PACKAGE) asr_losses.results --jobs $(JOBS) --recordings "$(RECORDINGS)"
 
-clips: $(READY) ## synthesise the spoken digits again
-	$(PACKAGE) asr_losses.make_clips
+weights: $(READY) ## train the models again that are shipped
+	$(PACKAGE) asr_losses.recipes
+
+clips: $(CLIPS_READY) ## synthesise the spoken digits again
+	PYTHONPATH=notebooks $(CLIPS_VENV)/bin/python -m asr_losses.clips.make
+
+test-clips: $(CLIPS_READY) ## synthesise some of the spoken digits again and compare
+	PYTHONPATH=notebooks $(CLIPS_VENV)/bin/python -m pytest -rs tests/test_clips.py
+
+# What makes the clips has an environment of its own: a reader installs no synthesiser.
+$(CLIPS_READY): $(CLIPS)/requirements.txt requirements.txt
+	rm -rf $(CLIPS_VENV)
+	$(PYTHON) -m venv $(CLIPS_VENV)
+	$(CLIPS_VENV)/bin/python -m pip install --disable-pip-version-check $(PIP_ARGS) -r requirements.txt -r $(CLIPS)/requirements.txt
+	@touch $@
 
 diff: ## show what changed in the notebooks, as text
 	git -c diff.ipynb.textconv=.ci/ipynb2txt diff -- notebooks
 
 clean: ## remove the virtual environment, the slides and caches
-	rm -rf $(VENV) notebooks/slides .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIPS_VENV) notebooks/slides .pytest_cache .hypothesis
 	find notebooks tests -name __pycache__ -prune -exec rm -rf {} +

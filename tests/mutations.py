@@ -1,7 +1,7 @@
-"""Would the tests notice? Makes one mistake at a time, each in a copy of the project of its own, and runs the tests
-that are to fail: `make test-mutations`. It says which mistakes nobody noticed, and fails if there is one.
+"""Would the tests notice? Makes one mistake at a time, each in a copy of the project of its own, and runs the
+tests that are to fail: `make test-mutations`. It says which mistakes nobody noticed, and fails if any.
 
-Each line of MUTATIONS is one mistake: the tests, the file, what stands there once, and what is put in its place.
+Each entry of MUTATIONS is one mistake: the tests, the file, what stands there once, what is put in its place.
 UNNOTICED lists those that no test can notice, with the reason.
 """
 
@@ -19,16 +19,34 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ASR = "notebooks/asr_losses/"
-CTC, ALIGN, SPEECH, FEATURES, CHECKS, FIGURES = (f"{ASR}{name}.py" for name in ("ctc", "alignment", "speech", "features", "checks", "figures"))
-LESSON0, LESSON1, LESSON2 = (f"notebooks/{name}.ipynb" for name in ("00_alignment_problem", "01_ctc", "02_cross_entropy"))
+CTC = ASR + "ctc.py"
+ALIGN = ASR + "alignment.py"
+SPEECH = ASR + "speech.py"
+FEATURES = ASR + "features.py"
+CHECKS = ASR + "checks.py"
+FIGURES = ASR + "figures.py"
+RECORDINGS = ASR + "recordings.py"
+DECODING = ASR + "decoding.py"
+ATTENTION = ASR + "attention.py"
+TEXTS = ASR + "cross_entropy.py"
+RECIPES = ASR + "recipes.py"
+LESSON0 = "notebooks/00_alignment_problem.ipynb"
+LESSON1 = "notebooks/01_ctc.ipynb"
+LESSON2 = "notebooks/02_cross_entropy.ipynb"
 STYLE, PAGE = "templates/slides/style.css", "templates/slides/index.html.j2"
 DECK, PLAYED = "tests/test_slides.py -k 00_alignment", "tests/test_interactive.py"
-STATIC, MODELS, TOKENS, SOUNDS, CLIPS = (f"tests/test_{name}.py" for name in ("notebooks", "lesson", "cross_entropy", "speech", "clips"))
+STATIC = "tests/test_notebooks.py"
+MODELS = "tests/test_models.py"
+ALIGNED = "tests/test_alignment.py"
+DECODED = "tests/test_decoding.py"
+TRAINED = "tests/test_training.py"
+TOKENS = "tests/test_cross_entropy.py"
+SOUNDS = "tests/test_speech.py"
+CLIPS = "tests/test_clips.py"
+LOSS = "tests/test_ctc.py"
+INPUTS = "tests/test_inputs.py"
 
-
-LOSS, INPUTS = "tests/test_ctc.py", "tests/test_inputs.py"
-
-# Mistakes that are no replacement of a text that stands once in a file: they take its bytes and give new ones.
+# Mistakes that are no replacement of a text that stands once in a file: they map its bytes to new ones.
 
 
 def cell(identifier, **values):
@@ -76,80 +94,121 @@ def entry(row, column, value):
 
 MUTATIONS = [
     # The fast CTC loss
-    (LOSS, CTC, "torch.where(repeat, b_before, u_before", "torch.where(repeat, u_before, u_before"),  # doubles without a blank
-    (LOSS, CTC, "reached[:size, :N].add_(emissions[:size, :N])", "reached[:size, :N]"),  # the emission counts nowhere
-    (LOSS, CTC, "(losses / lengths[1].clamp(min=1).to(losses.device)).mean()", "losses.mean()"),
-    (LOSS, CTC, "(losses / lengths[1].clamp(min=1)", "(losses / lengths[1]"),  # 0 / 0 for an empty target
-    (LOSS, CTC, "(losses / lengths[1].clamp(min=1).to(losses.device)).mean()", "losses.sum() / lengths[1].sum()"),
-    (LOSS, CTC, ".masked_fill_(impossible, 0.0 if zero_infinity else torch.inf)", ".masked_fill_(impossible, torch.inf)"),
-    (LOSS, CTC, "rest.masked_fill_(impossible, 0.0 if zero_infinity else torch.nan)", "rest.masked_fill_(impossible, 0.0)"),
+    (LOSS, CTC,  # doubles without a blank
+     "torch.where(repeat, b_before, u_before", "torch.where(repeat, u_before, u_before"),
+    (LOSS, CTC,  # the emission counts nowhere
+     "reached[:size, :N].add_(emissions[:size, :N])", "reached[:size, :N]"),
+    (LOSS, CTC, "(losses / target_lengths.clamp(min=1).to(losses.device)).mean()", "losses.mean()"),
+    (LOSS, CTC,  # 0 / 0 for an empty target
+     "(losses / target_lengths.clamp(min=1)", "(losses / target_lengths"),
+    (LOSS, CTC,
+     "(losses / target_lengths.clamp(min=1).to(losses.device)).mean()",
+     "losses.sum() / target_lengths.sum()"),
+    (LOSS, CTC,
+     ".masked_fill_(impossible, 0.0 if zero_infinity else torch.inf)",
+     ".masked_fill_(impossible, torch.inf)"),
+    (LOSS, CTC,
+     "rest.masked_fill_(impossible, 0.0 if zero_infinity else torch.nan)",
+     "rest.masked_fill_(impossible, 0.0)"),
     (LOSS, CTC, "gamma * -of_loss[:, None]", "gamma * of_loss[:, None]"),
     (LOSS, CTC, "gamma * -of_loss[:, None]", "-gamma"),  # the weights of the items forgotten
-    (LOSS, CTC, "emissions[:size].masked_fill_(beyond[:, :, None], -torch.inf)", "pass"),  # padding frames say labels
-    (LOSS, CTC, "emissions[:size, :, 0].masked_fill_(beyond, 0.0)", "pass"),  # padding frames cost their blank
+    (LOSS, CTC,  # padding frames say labels
+     "emissions.masked_fill_(beyond[:, :, None], -torch.inf)", "pass"),
+    (LOSS, CTC, "emissions[:, :, 0].masked_fill_(beyond, 0.0)", "pass"),  # padding frames cost their blank
     (LOSS, CTC, "padding[then].flip(0)", "padding[then]"),
-    (LOSS, CTC, "rest if padding is None else rest.masked_fill_(padding, 0.0)", "rest"),  # padding frames get a gradient
+    (LOSS, CTC,  # padding frames get a gradient
+     "rest if padding is None else rest.masked_fill_(padding, 0.0)", "rest"),
     (LOSS, CTC, "log_p = u[:N].gather(1, ends)[:, 0]", "log_p = u[:N, -1]"),  # padding labels count
     (LOSS, CTC, " | (found == blank)).any()", ").any()"),  # the blank as a label
     (LOSS, CTC, "first.min() >= 0", "False"),  # probabilities for their logs
-    (LOSS, CTC, "np.full((2 * N, 1 + U), blank)", "np.full((2 * N, 1 + U), 0)"),  # as if the blank were always 0
-    (LOSS, CTC, "best = u.amax(1)", "best = torch.zeros_like(u[:, 0])"),  # the states are never moved: fewer digits
+    (LOSS, CTC,  # as if the blank were always 0
+     "np.full((2 * N, 1 + U), blank)", "np.full((2 * N, 1 + U), 0)"),
+    (LOSS, CTC,  # the states are never moved: fewer digits
+     "best = u.amax(1)", "best = torch.zeros_like(u[:, 0])"),
     (LOSS, CTC, "best.masked_fill_(best.isneginf(), 0.0)", "pass"),  # -inf minus -inf
     (LOSS, CTC, "scale[then] += taken[N:]", "pass"),
-    (LOSS, CTC, "taken = log_probs.new_zeros(2 * N, dtype=torch.float64)", "taken = log_probs.new_zeros(2 * N)"),
+    (LOSS, CTC,
+     "taken = log_probs.new_zeros(2 * N, dtype=torch.float64)", "taken = log_probs.new_zeros(2 * N)"),
     (LOSS, CTC, ".masked_fill_(rounded, 0.0)", ""),  # less than nothing
-    (LOSS, CTC, "_Gradient.apply if torch.is_grad_enabled() else _Gradient.forward", "_Gradient.forward"),  # half a second derivative
+    (LOSS, CTC,  # half a second derivative
+     "_Gradient.apply if torch.is_grad_enabled() else _Gradient.forward", "_Gradient.forward"),
     (LOSS, CTC, ".clamp_(min=0.0)  # the blank", "  # the blank"),  # a probability below 0
     # Alignment, features, error rates
-    (MODELS, ALIGN, "skip[3::2] = target[1:] != target[:-1]", "skip[3::2] = True"),
-    (MODELS, ALIGN, "ends = delta[-2:]", "ends = delta[-1:]"),  # only the last blank may end a path
-    (MODELS, ALIGN, "[(last[u - 1] + first[u + 1]) / 2 for u", "[first[u + 1] for u"),
-    (MODELS, ALIGN, "[(end + start) / 2 for end, start in gaps]", "[start for end, start in gaps]"),
-    (MODELS, ALIGN, "middles = [u + 0.5 for u", "middles = [u for u"),
-    (MODELS, ASR + "decoding.py", "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
-    (MODELS, ASR + "decoding.py", "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
+    (ALIGNED, ALIGN, "skip[3::2] = target[1:] != target[:-1]", "skip[3::2] = True"),
+    (ALIGNED, ALIGN, "ends = delta[-2:]", "ends = delta[-1:]"),  # only the last blank may end a path
+    (ALIGNED, ALIGN, "[(last[u - 1] + first[u + 1]) / 2 for u", "[first[u + 1] for u"),
+    (ALIGNED, ALIGN, "[(end + start) / 2 for end, start in gaps]", "[start for end, start in gaps]"),
+    (ALIGNED, ALIGN, "middles = [u + 0.5 for u", "middles = [u for u"),
+    (DECODED, DECODING, "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
+    (DECODED, DECODING, "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
     (SOUNDS, FEATURES, "return (mel - mel.mean()) / mel.std()", "return mel / mel.std()"),
-    (SOUNDS, FEATURES, "torch.tensor([len(mel) for mel in log_mels], device", "torch.tensor([max(map(len, log_mels))] * len(log_mels), device"),  # padded lengths
-    (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + silence) / SAMPLE_RATE)"),
+    (SOUNDS, FEATURES,  # padded lengths
+     "torch.tensor([len(mel) for mel in log_mels], device",
+     "torch.tensor([max(map(len, log_mels))] * len(log_mels), device"),
+    (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + pause) / SAMPLE_RATE)"),
     (SOUNDS, SPEECH, "SAMPLE_RATE = 8000", "SAMPLE_RATE = 16000"),
-    (SOUNDS, SPEECH, "torch.randn(len(speech), generator=generator, dtype=torch.float64,", "torch.randn(len(speech), dtype=torch.float64,"),  # no seed
-    (INPUTS, SPEECH, "floor_db=-35.0", "floor_db=-15.0"),
-    (INPUTS, SPEECH, "centred = centred - centred.median()", "pass"),  # an offset is a sound
-    (INPUTS, SPEECH, "Path(folder).expanduser()", "Path(folder)"),
-    (INPUTS, SPEECH, "    if missing:", "    if False:"),  # half a file
+    (SOUNDS, SPEECH,  # no seed
+     "torch.randn(length + 1, generator=generator, dtype", "torch.randn(length + 1, dtype"),
+    (SOUNDS, SPEECH, "if silent and draw(0, 1, generator) < silent:", "if False:"),  # somebody always speaks
+    (SOUNDS, SPEECH, "silence.new_tensor(LOUDNESS)", "silence.new_tensor(0.0)"),  # digital zero
+    (SOUNDS, SPEECH, "louder * clip.samples.double()", "clip.samples.double()"),
+    (ALIGNED, ALIGN, "model.frame_shift) - lag, lag.item()", "model.frame_shift), lag.item()"),  # the lag stays
+    (ALIGNED, ALIGN, "boundary_errors(model.paths(validation), validation", "boundary_errors(model.paths(utterances), utterances"),
+    # Training and weights
+    (TRAINED, RECIPES, '"ctc_aligner": Recipe("ctc", 500,', '"ctc_aligner": Recipe("ctc", 600,'),
+    (TRAINED, FEATURES, "0.15 * draw(-1, 1, generator)", "0.16 * draw(-1, 1, generator)"),  # other speech
+    (TRAINED, ASR + "training.py", "clip_grad_norm_(model.parameters(), 5.0)", "clip_grad_norm_(model.parameters(), 0.1)"),
+    (TRAINED, ASR + "encoders.py", "x * 2 * self.excite", "x * self.excite"),
+    (TRAINED, ASR + "data/digits.csv", entry(1, "word", "one")),
+    (TRAINED, ASR + "weights/ctc_aligner.safetensors", lambda content: content[:-4] + bytes(4)),
+    (MODELS, ASR + "models.py", "if self.training:\n            self.prior", "if True:\n            self.prior"),
+    (INPUTS, RECORDINGS, "floor_db=-35.0", "floor_db=-15.0"),
+    (INPUTS, RECORDINGS, "centred = centred - centred.median()", "pass"),  # an offset is a sound
+    (INPUTS, RECORDINGS, "Path(folder).expanduser()", "Path(folder)"),
+    (INPUTS, RECORDINGS, "    if missing:", "    if False:"),  # half a file
     (INPUTS, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
     (INPUTS, ASR + "arguments.py", "values.isnan().any()", "False"),
     (INPUTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
     (INPUTS, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
     (INPUTS, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
-    (INPUTS, ASR + "decoding.py", 'unicodedata.normalize("NFC", text)', "text"),
+    (INPUTS, DECODING, 'unicodedata.normalize("NFC", text)', "text"),
     (INPUTS, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
     (INPUTS, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
     # Lesson 1: what it defines, tested from outside, and the lesson itself
-    (MODELS, LESSON1, source("22014b08", "groupby(path) if label", "groupby(path) if True or label")),  # blanks stay
-    (MODELS, LESSON1, source("fae81d77", "return x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]", "return x")),  # padding leaks
-    (MODELS, LESSON1, source("c9e90aab", "before = blank if longer[-2:-1] == longer[-1] else either", "before = either")),  # doubles in the beam
-    (MODELS, LESSON1, source("c9e90aab", "log_add(grown[longer][1], before + frame[c])", "before + frame[c]")),  # one path forgets the other
-    (MODELS, LESSON1, source("17a986ea", "(6 - n + 1) / 6 * matches / 10", "matches / 10")),
-    (LESSON1, LESSON1, source("5846a523", ".where(jump, FLOOR)", "")),  # the blank between doubles jumped over
+    (DECODED, DECODING,  # blanks stay
+     "groupby(path) if label", "groupby(path) if True or label"),
+    (MODELS, ASR + "encoders.py",  # padding leaks
+     "return x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]", "return x"),
+    (DECODED, DECODING,  # doubles in the beam
+     "before = blank if longer[-2:-1] == longer[-1] else either", "before = either"),
+    (DECODED, DECODING,  # one path forgets the other
+     "_log_add(grown[longer][1], before + frame[c])", "before + frame[c]"),
+    (DECODED, DECODING, "(MOST_WORDS - n + 1) / MOST_WORDS * matches / 10", "matches / 10"),
+    (LESSON1, LESSON1,  # the blank between doubles jumped over
+     source("5846a523", ".where(jump, FLOOR)", "")),
     (LESSON1, LESSON1, source("eb8c1663", "lattice(target[::-1])", "lattice(target)")),
     (LESSON1, LESSON1, source("5e892005", "through = alpha + beta - emission", "through = alpha + beta")),
     (LESSON1, LESSON1, source("c0ffee02", "- log_probs[:, :1]  #", "+ log_probs[:, :1]  #")),
     (LESSON1, LESSON1, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
-    (LESSON1, LESSON1, source("61d391cc", "            optimizer.zero_grad()\n", "")),  # in the training loop
-    (LESSON1, LESSON1, source("7717bb17", "    model.eval()\n", "")),  # dropout and batch statistics while listening
+    (LESSON1, LESSON1, source("61d391cc", "        optimizer.zero_grad()\n", "")),  # in the training loop
+    (MODELS, ASR + "models.py",  # dropout and batch statistics while listening
+     "        self.eval()\n        heard = []", "        heard = []"),
     # Lesson 2: the same
-    (TOKENS, LESSON2, source("bae8877c", "labels[torch.arange(len(targets)), target_lengths] = EOS", "pass")),  # never learns to stop
-    (TOKENS, LESSON2, source("bae8877c", "F.pad(targets, (1, 0), value=BOS)", "F.pad(targets, (0, 1), value=BOS)")),  # no shift
-    (TOKENS, LESSON2, source("14d0f252", " ignore_index=PAD,", "")),  # padding counts
-    (TOKENS, LESSON2, source("5b6ef855", "torch.arange(T) < frames", "torch.arange(T) <= frames")),  # one padding frame is heard
-    (TOKENS, LESSON2, source("354c34bf", " / k.shape[3] ** 0.5", "")),
-    (TOKENS, LESSON2, source("37c54819", "causal(inputs.shape[1])", "causal(inputs.shape[1]) | True")),  # every label is seen
-    (TOKENS, LESSON2, source("8a621de1", "logits[:, -1].log_softmax(1)", "logits[:, -1]")),
+    (TOKENS, TEXTS,  # never learns to stop
+     "labels[torch.arange(len(targets), device=targets.device), target_lengths] = EOS", "pass"),
+    (TOKENS, TEXTS, "F.pad(targets, (1, 0), value=BOS)", "F.pad(targets, (0, 1), value=BOS)"),  # no shift
+    (TOKENS, TEXTS, " ignore_index=PAD,", ""),  # padding counts
+    (TOKENS, ATTENTION, "torch.arange(T) < frames", "torch.arange(T) <= frames"),  # a padding frame is heard
+    (TOKENS, ATTENTION, " / k.shape[3] ** 0.5", ""),
+    (TOKENS, ASR + "models.py",  # every label is seen
+     "memory, causal(inputs.shape[1]), audible)", "memory, causal(inputs.shape[1]) | True, audible)"),
+    (TOKENS, DECODING, "logits[:, -1].log_softmax(1)", "logits[:, -1]"),
     (TOKENS, CHECKS, "if not may[..., 0].all():", "if False:"),  # a mask of the wrong polarity
     (TOKENS, ASR + "codes.py", "centres.square().sum(1) - 2 * x", "-2 * x"),
-    (LESSON2, LESSON2, source("ed7b7424", "[:, :-1] if shifted else labels", "[:, 1:] if shifted else labels")),  # shifted by nothing
-    (LESSON2, LESSON2, source("ed7b7424", ".triu(1) if masked", ".tril(-1) if masked")),  # the mask upside down
+    (LESSON2, LESSON2,  # shifted by nothing
+     source("ed7b7424", "[:, :-1] if shifted else labels", "[:, 1:] if shifted else labels")),
+    (LESSON2, LESSON2,  # the mask upside down
+     source("ed7b7424", ".triu(1) if masked", ".tril(-1) if masked")),
     # Outputs and texts in the notebooks
     (LESSON1, LESSON1, "sum 0.2111, loss 1.5555", "sum 0.2111, loss 1.5556"),
     (LESSON0, LESSON0, "naive: -inf   logsumexp: -999.6867", "naive: -inf   logsumexp: -999.6866"),
@@ -158,30 +217,40 @@ MUTATIONS = [
     (STATIC, LESSON0, cell("c19532bf", execution_count=None)),
     (STATIC, LESSON1, "and 0.14 s remain", "and 0.15 s remain"),
     (STATIC, LESSON2, "19 = 2.944$", "19 = 2.945$"),
-    (STATIC, LESSON1, source("5ace224f", "on {T} frames", "on 7 frames")),  # an alt text with a number of its own
+    (STATIC, LESSON1,  # an alt text with a number of its own
+     source("5ace224f", "on {T} frames", "on 7 frames")),
     (STATIC, LESSON1, "(01_ctc_solutions.ipynb)", "(01_solutions.ipynb)"),  # a link that leads nowhere
     (STATIC, LESSON1, cell("e8a16ca0", outputs=[])),  # a demanded exception that is not stored
     # Figures, still and interactive
-    (LESSON0, FIGURES, "ax.scatter(characters, frames, s=8", "ax.scatter(frames, characters, s=8"),
-    (LESSON0, FIGURES, "right = (len(log_mel) - 0.5) * frame_shift", "right = 0.9 * len(log_mel) * frame_shift"),
+    (LESSON0, ASR + "figures_alignment.py",
+     "ax.scatter(characters, frames, s=8", "ax.scatter(frames, characters, s=8"),
+    (LESSON0, FIGURES,
+     "right = (len(log_mel) - 0.5) * frame_shift", "right = 0.9 * len(log_mel) * frame_shift"),
     (LESSON0, ASR + "lesson.mplstyle", "font.size: 14", "font.size: 9"),
-    (STATIC, "figures/01_lattice.png", lambda content: content[:-20] + bytes(8) + content[-12:]),  # a stale picture
-    (LESSON1, ASR + "js/collapse.js", "kept = drop(merged)", "kept = merge(drop(frames))"),  # the stored script is another one
-    (PLAYED + " -k collapse", LESSON1, "kept = drop(merged)", "kept = merge(drop(frames))"),  # the wrong order
+    (STATIC, "figures/01_lattice.png",  # a stale picture
+     lambda content: content[:-20] + bytes(8) + content[-12:]),
+    (LESSON1, ASR + "js/collapse.js",  # the stored script is another one
+     "kept = drop(merged)", "kept = merge(drop(frames))"),
+    (PLAYED + " -k collapse", LESSON1,  # the wrong order
+     "kept = drop(merged)", "kept = merge(drop(frames))"),
     (PLAYED + " -k lattice", LESSON1, "sum + data.log_p[t][s]", "sum + data.alpha[t][s]"),
     (PLAYED + " -k training", LESSON1, "data.loss[k].toFixed", "data.loss[0].toFixed"),
-    (PLAYED + " -k masks", LESSON2, "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
+    (PLAYED + " -k masks", LESSON2,
+     "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
     # Slides
     (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 12px; line-height: 1.4"),
     (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 44px; line-height: 1.4"),
     (DECK, STYLE, "--ink: #1a1a1a", "--ink: #aaaaaa"),
     (DECK, PAGE, "alt=\"{{ output.metadata", "title=\"{{ output.metadata"),
-    (DECK, PAGE, "<script>{{ resources.deck.mathjax_js }}</script>", "<script src=\"https://example.org/mathjax.js\"></script>"),
+    (DECK, PAGE,
+     "<script>{{ resources.deck.mathjax_js }}</script>",
+     "<script src=\"https://example.org/mathjax.js\"></script>"),
     (DECK, PAGE, "inlineMath: [[\"$\", \"$\"]", "inlineMath: [[\"@\", \"@\"]"),
     (DECK, PAGE, "plugins: [RevealNotes]", "plugins: [Notes]"),
-    (DECK, LESSON0, cell("82810d41", metadata={"slideshow": {"slide_type": "subslide"}})),  # an exercise becomes a slide
+    (DECK, LESSON0,  # an exercise becomes a slide
+     cell("82810d41", metadata={"slideshow": {"slide_type": "subslide"}})),
     # The corpus index
-    (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(1, "word", "one")),
+    (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(1, "end", "1")),
     (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(2, "split", "test")),
     (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(2, "start", "3000")),
     (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(3, "speaker", "nobody")),
@@ -189,10 +258,18 @@ MUTATIONS = [
 
 # What no test notices, and why: these are made, too, so that the list stays true.
 UNNOTICED = [
-    (LESSON0, ASR + "lesson.mplstyle", "lines.markersize: 7", "lines.markersize: 7.5", "a picture may differ a little, as it does between machines"),
-    (STATIC, LESSON0, "in each of 40 frequency bands", "in each of 10 frequency bands", "another number that the same section shows"),
-    (STATIC, LESSON1, "half of all the probability that", "a tenth of all the probability that", "a number in words"),
-    (STATIC, LESSON1, "it separates doubles, and it says", "it separates words, and it says", "the meaning of a text"),
+    (LESSON0, ASR + "lesson.mplstyle",
+     "lines.markersize: 7",
+     "lines.markersize: 7.5",
+     "a picture may differ a little, as it does between machines"),
+    (STATIC, LESSON0,
+     "in each of 40 frequency bands",
+     "in each of 10 frequency bands",
+     "another number that the same section shows"),
+    (STATIC, LESSON1,
+     "half of all the probability that", "a tenth of all the probability that", "a number in words"),
+    (STATIC, LESSON1,
+     "it separates doubles, and it says", "it separates words, and it says", "the meaning of a text"),
 ]
 
 
@@ -212,8 +289,9 @@ def mutate(folder, path, change, new=None):
 
 
 def copy_project(folder):
+    ignore = shutil.ignore_patterns("__pycache__", "*.html", ".*")
     for part in ("notebooks", "tests", "templates", "figures"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.html", ".*"))
+        shutil.copytree(ROOT / part, folder / part, ignore=ignore)
     for name in ("README.md", "LICENSE", "Makefile", "requirements.txt", ".pytest.ini"):
         shutil.copy(ROOT / name, folder / name)
 
@@ -227,10 +305,12 @@ def run(selection, *mutation):
             mutate(folder, *mutation)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *selection.split()]
         if selection.endswith(".ipynb"):
-            command += ["tests", "--ignore-glob=*/test_*.py"]  # for tests/conftest.py, which compares pictures
-        result = subprocess.run(command, cwd=folder, env=os.environ | {"CI": "1"}, capture_output=True, text=True)
+            command += ["tests", "--ignore-glob=*/test_*.py"]  # for tests/conftest.py: it compares pictures
+        environment = os.environ | {"CI": "1"}
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.stdout, flags=re.M)
-        return result.returncode, (failed or [result.stdout[-400:] + result.stderr[-400:]])[0], time.monotonic() - begin
+        failed = failed or [result.stdout[-400:] + result.stderr[-400:]]
+        return result.returncode, failed[0], time.monotonic() - begin
 
 
 def describe(path, change, new=""):
@@ -238,21 +318,22 @@ def describe(path, change, new=""):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Make mistakes, one at a time, and see whether the tests notice.")
+    parser = argparse.ArgumentParser(description="Make mistakes, one by one, and see if the tests notice.")
     parser.add_argument("--jobs", type=int, default=1, help="mistakes at a time")
     parser.add_argument("--only", default="", help="only mistakes in files whose path contains this")
     arguments = parser.parse_args()
     chosen = [m for m in MUTATIONS + UNNOTICED if arguments.only in m[1]]
     counts = {"caught": 0, "MISSED": 0, "unnoticed": 0, "BROKEN": 0}
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        # Without a mistake these tests must pass, or their failing would say nothing. (The lessons: make test.)
+        # Without a mistake these tests must pass, or failing would say nothing. (The lessons: make test.)
         quick = sorted({m[0].split()[0] for m in chosen if not m[0].startswith("notebooks/")})
         code, failed, _ = run(f"-n {arguments.jobs} --dist loadfile " + " ".join(quick))
         if code:
             sys.exit(f"fails without any mistake: {failed}")
         for mutation, (code, failed, seconds) in zip(chosen, pool.map(lambda m: run(*m[:4]), chosen)):
             known = mutation in UNNOTICED
-            verdict = {0: "unnoticed" if known else "MISSED", 1: "BROKEN" if known else "caught"}.get(code, "BROKEN")
+            expected = {0: "unnoticed", 1: "BROKEN"} if known else {0: "MISSED", 1: "caught"}
+            verdict = expected.get(code, "BROKEN")
             counts[verdict] += 1
             why = f", as known: {mutation[4]}" if verdict == "unnoticed" else f" ({failed}, {seconds:.0f} s)"
             print(f"{verdict}{why}:", *describe(*mutation[1:4]), flush=True)

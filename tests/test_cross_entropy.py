@@ -7,26 +7,37 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from asr_losses import alignment, checks, codes, speech, training
-from asr_losses.features import collate, log_mel
-from asr_losses.lesson import definitions
-
-
-lesson = definitions("02_cross_entropy.ipynb")  # makes float64 torch's default
+from asr_losses import alignment, attention, checks, codes, cross_entropy, decoding, models, speech, training
+from asr_losses.cross_entropy import BOS, EOS, PAD, V
+from asr_losses.encoders import ConvEncoder
+from asr_losses.features import log_mel
+from asr_losses.models import batch_of
 
 
 @pytest.fixture(autouse=True)
-def seed():
+def float64():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)
+
+
+def encoder_decoder():
+    return models.EncoderDecoder(ConvEncoder()).eval()
+
+
+def teacher_forced(model, batch):
+    return model.read_along(batch, *model.hear(batch.log_mel, batch.frames))
 
 
 def random_batch(seed):
     """Targets (N, U) with junk behind their lengths, and logits (N, U + 1, V)."""
     generator = torch.Generator().manual_seed(seed)
     N, U = (int(torch.randint(1, high, (), generator=generator)) for high in (5, 7))
-    targets = torch.randint(1, lesson.BOS, (N, U), generator=generator)
+    targets = torch.randint(1, BOS, (N, U), generator=generator)
     lengths = torch.randint(1, U + 1, (N,), generator=generator)
-    logits = torch.randn(N, U + 1, lesson.V, generator=generator, requires_grad=True)
+    logits = torch.randn(N, U + 1, V, generator=generator, requires_grad=True)
     return targets, lengths, logits
 
 
@@ -34,55 +45,55 @@ def random_batch(seed):
 def test_loss_and_gradient_equal_the_definition(smoothing):
     for seed in range(200):
         targets, lengths, logits = random_batch(seed)
-        _, labels = lesson.shift(targets, lengths)
+        _, labels = cross_entropy.shift(targets, lengths)
         loss, q, real = 0.0, torch.zeros_like(logits), int(lengths.sum()) + len(lengths)
         for n, U in enumerate(lengths.tolist()):
-            for u, label in enumerate([*targets[n, :U].tolist(), lesson.EOS]):
-                q[n, u] = smoothing / lesson.V
+            for u, label in enumerate([*targets[n, :U].tolist(), EOS]):
+                q[n, u] = smoothing / V
                 q[n, u, label] += 1 - smoothing
                 probs = logits[n, u].exp() / logits[n, u].exp().sum()
                 loss = loss - (q[n, u] * probs.log()).sum() / real
-        by_lesson = lesson.token_loss(logits, labels, smoothing)
-        torch.testing.assert_close(by_lesson, loss, rtol=1e-12, atol=1e-12)
-        counted = (labels != lesson.PAD)[..., None]
+        by_unit = cross_entropy.token_loss(logits, labels, smoothing)
+        torch.testing.assert_close(by_unit, loss, rtol=1e-12, atol=1e-12)
+        counted = (labels != PAD)[..., None]
         expected = counted * (logits.softmax(2) - q) / real
-        torch.testing.assert_close(torch.autograd.grad(by_lesson, logits)[0], expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(torch.autograd.grad(by_unit, logits)[0], expected, rtol=1e-10, atol=1e-12)
 
 
 def test_shift():
     for seed in range(50):
         targets, lengths, _ = random_batch(seed)
-        inputs, labels = lesson.shift(targets, lengths)
+        inputs, labels = cross_entropy.shift(targets, lengths)
         for n, U in enumerate(lengths.tolist()):
             text = targets[n, :U].tolist()
-            assert inputs[n, : U + 1].tolist() == [lesson.BOS, *text]
-            assert labels[n].tolist() == [*text, lesson.EOS] + [lesson.PAD] * (targets.shape[1] - U)
+            assert inputs[n, : U + 1].tolist() == [BOS, *text]
+            assert labels[n].tolist() == [*text, EOS] + [PAD] * (targets.shape[1] - U)
 
 
 def test_the_probabilities_of_all_texts_sum_to_one():
     """The chain rule, with a real decoder: texts that end, and those that have not ended yet."""
-    model = lesson.EncoderDecoder().eval()
+    model = encoder_decoder()
     model.head.weight.data[3:18] = 0  # of the characters only two are possible, and of the rest only EOS
     model.head.bias.data[[0, *range(3, 18)]] = -1e9
     model.head.weight.data[0] = 0
     memory, audible = torch.randn(1, 3, 96), torch.ones(1, 1, 1, 3, dtype=torch.bool)
 
     def log_prob(tokens):
-        logits, _ = model.decode(torch.tensor([[lesson.BOS, *tokens[:-1]]]), memory, lesson.causal(len(tokens)), audible)
+        logits, _ = model.decode(torch.tensor([[BOS, *tokens[:-1]]]), memory, attention.causal(len(tokens)), audible)
         return logits[0].log_softmax(1)[range(len(tokens)), tokens].sum()
 
     with torch.no_grad():
-        ended = [log_prob([*text, lesson.EOS]) for U in range(4) for text in itertools.product((1, 2), repeat=U)]
+        ended = [log_prob([*text, EOS]) for U in range(4) for text in itertools.product((1, 2), repeat=U)]
         going = [log_prob(list(text)) for text in itertools.product((1, 2), repeat=4)]
         assert torch.stack(ended + going).logsumexp(0).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_attention_equals_torch():
-    attention, queries, memory = lesson.Attention(12, 3), torch.randn(4, 5, 12), torch.randn(4, 7, 12)
-    may = lesson.visible(torch.tensor([7, 1, 3, 6]), 7)
-    q, k, v = (attention.split(f(x)) for f, x in ((attention.q, queries), (attention.k, memory), (attention.v, memory)))
-    expected = attention.out(F.scaled_dot_product_attention(q, k, v, may).transpose(1, 2).flatten(2))
-    torch.testing.assert_close(attention(queries, memory, may)[0], expected)
+    layer, queries, memory = attention.Attention(12, 3), torch.randn(4, 5, 12), torch.randn(4, 7, 12)
+    may = attention.visible(torch.tensor([7, 1, 3, 6]), 7)
+    q, k, v = (layer.split(f(x)) for f, x in ((layer.q, queries), (layer.k, memory), (layer.v, memory)))
+    expected = layer.out(F.scaled_dot_product_attention(q, k, v, may).transpose(1, 2).flatten(2))
+    torch.testing.assert_close(layer(queries, memory, may)[0], expected)
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +101,12 @@ def spoken():
     return speech.utterances(speech.load_clips("validation"), 6, torch.Generator().manual_seed(0))
 
 
-def batch_of(utterances):
-    return collate([log_mel(u.samples) for u in utterances], [u.text for u in utterances])
-
-
 def test_no_output_depends_on_its_label_or_later_ones(spoken):
-    model, batch = lesson.EncoderDecoder().eval(), batch_of(spoken)
-    logits, labels, _ = lesson.teacher_forced(model, batch)
+    model, batch = encoder_decoder(), batch_of(spoken)
+    logits, labels, _ = teacher_forced(model, batch)
     for u in range(batch.targets.shape[1]):
         batch.targets[:, u] = batch.targets[:, u] % 16 + 1  # label u, and input u + 1
-        changed, _, _ = lesson.teacher_forced(model, batch)
+        changed, _, _ = teacher_forced(model, batch)
         torch.testing.assert_close(changed[:, : u + 1], logits[:, : u + 1], rtol=0, atol=0)
         still = batch.target_lengths > u + 1
         assert ((changed - logits)[still, u + 1].abs().amax(1) > 0).all()
@@ -107,32 +114,33 @@ def test_no_output_depends_on_its_label_or_later_ones(spoken):
 
 
 def test_padding_does_not_matter(spoken):
-    model, batch = lesson.EncoderDecoder().eval(), batch_of(spoken)
-    together, _, weights = lesson.teacher_forced(model, batch)
-    texts = lesson.greedy(model, *lesson.listen(model, spoken)[1:], most=20)
+    model, batch = encoder_decoder(), batch_of(spoken)
+    together, _, weights = teacher_forced(model, batch)
+    texts = model.transcribe(spoken, most=20)
     for n, u in enumerate(spoken):
-        alone, _, weights_alone = lesson.teacher_forced(model, batch_of([u]))
+        alone, _, weights_alone = teacher_forced(model, batch_of([u]))
         U, T = weights_alone.shape[2:]
         assert (together[n, :U] - alone[0]).abs().max() < 1e-6
         assert (weights[n, :, :U, :T] - weights_alone[0]).abs().max() < 1e-6
         assert weights[n, :, :, T:].sum() == 0
-        assert lesson.greedy(model, *lesson.listen(model, [u])[1:], most=20) == [texts[n]]
+        assert model.transcribe([u], most=20) == [texts[n]]
 
 
 def test_padding_does_not_matter_to_the_language_model(spoken):
     centres = torch.randn(9, 160)
-    model = lesson.SpeechLanguageModel(centres).eval()
-    sequences = [lesson.sequence(centres, log_mel(u.samples), u.text) for u in spoken]
-    inputs, labels = lesson.next_tokens(sequences)
+    model = models.SpeechLanguageModel(centres).eval()
+    sequences = [model.sequence(log_mel(u.samples), speech.encode(u.text)) for u in spoken]
+    inputs, labels = model.inputs_and_labels(batch_of(spoken))
     with torch.no_grad():
         logits = model(inputs)
         for n, sequence in enumerate(sequences):
             (alone,), L = model(sequence[None, :-1]), len(sequence) - 1
             assert (logits[n, :L] - alone).abs().max() < 1e-6
-            text = labels[n][labels[n] != lesson.PAD].tolist()
-            assert lesson.written(text) == spoken[n].text and text[-1] == lesson.EOS
-    _, everything = lesson.next_tokens(sequences, all_tokens=True)
-    assert (everything != lesson.PAD).sum() == sum(len(s) - 1 for s in sequences)
+            text = labels[n][labels[n] != PAD].tolist()
+            assert decoding.written(text) == spoken[n].text and text[-1] == EOS
+    model.all_tokens = True
+    _, everything = model.inputs_and_labels(batch_of(spoken))
+    assert (everything != PAD).sum() == sum(len(s) - 1 for s in sequences)
 
 
 def test_codes_are_the_nearest_centres():
@@ -158,38 +166,38 @@ def test_pieces():
 
 
 def test_beam_search_is_exhaustive_search_with_a_wide_beam():
-    model = lesson.EncoderDecoder().eval()
+    model = encoder_decoder()
     model.head.bias.data[[0, *range(3, 18)]] = -1e9  # two characters and EOS are possible
     memory, audible = torch.randn(1, 3, 96), torch.ones(1, 1, 1, 3, dtype=torch.bool)
 
     def score(text):
-        inputs = torch.tensor([[lesson.BOS, *text]])
-        logits, _ = model.decode(inputs, memory, lesson.causal(inputs.shape[1]), audible)
-        return logits[0].log_softmax(1)[range(len(text) + 1), [*text, lesson.EOS]].sum().item()
+        inputs = torch.tensor([[BOS, *text]])
+        logits, _ = model.decode(inputs, memory, attention.causal(inputs.shape[1]), audible)
+        return logits[0].log_softmax(1)[range(len(text) + 1), [*text, EOS]].sum().item()
 
     with torch.no_grad():
         scores = {text: score(text) for U in range(5) for text in itertools.product((1, 2), repeat=U)}
     for power in (0.0, 1.0):
         best = max(scores, key=lambda text: scores[text] / (len(text) + 1) ** power)
-        found, reached = lesson.beam_search(model, memory, audible, width=60, power=power, most=5)
+        found, reached = decoding.token_beam_search(model, memory, audible, width=60, power=power, most=5)
         assert found == speech.decode(best)
         assert reached == pytest.approx(scores[best], abs=1e-9)
 
 
-def test_fit_needs_an_epoch():
-    with pytest.raises(ValueError, match="epochs: 0 came"):
-        training.fit(torch.nn.Linear(1, 1), iter(()), None, None, 0, 0.01)
+def test_fit_needs_a_step():
+    with pytest.raises(ValueError, match="steps: 0 came"):
+        training.fit(torch.nn.Linear(1, 1), iter(()), 0, 0.01)
 
 
 def test_smoothing_floor_is_the_least_loss():
-    logits = torch.zeros(1, lesson.V, requires_grad=True)
+    logits = torch.zeros(1, V, requires_grad=True)
     optimizer = torch.optim.Adam([logits], 0.1)
     for _ in range(2000):
         loss = F.cross_entropy(logits, torch.tensor([3]), label_smoothing=0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert loss.item() == pytest.approx(lesson.smoothing_floor(0.1, lesson.V), abs=1e-6)
+    assert loss.item() == pytest.approx(cross_entropy.smoothing_floor(0.1, V), abs=1e-6)
 
 
 def test_attention_path_keeps_the_order():
@@ -209,8 +217,8 @@ BAD = {
     "flat targets": (lambda: checks.targets(LABELS[0], torch.tensor([3]), 17), r"targets: shape \(3,\).*expected \(N, U\)"),
     "float targets": (lambda: checks.targets(LABELS * 1.0, torch.tensor([3]), 17), "targets: .*int64"),
     "lengths of another batch": (lambda: checks.targets(LABELS, torch.tensor([3, 3]), 17), r"target_lengths: shape \(2,\).*expected \(1,\)"),
-    "empty target": (lambda: checks.targets(LABELS, torch.tensor([0]), 17), "target_lengths: .*expected 1 to 3"),
-    "longer than it is": (lambda: checks.targets(LABELS, torch.tensor([4]), 17), "target_lengths: .*expected 1 to 3"),
+    "shorter than nothing": (lambda: checks.targets(LABELS, torch.tensor([-1]), 17), "target_lengths: .*expected 0 to 3"),
+    "longer than it is": (lambda: checks.targets(LABELS, torch.tensor([4]), 17), "target_lengths: .*expected 0 to 3"),
     "label too large": (lambda: checks.targets(LABELS, torch.tensor([3]), 3), "targets: .*expected 1 to 2"),
     "blank in the text": (lambda: checks.targets(LABELS - 1, torch.tensor([3]), 17), "targets: .*expected 1 to 16"),
     "classes in the middle": (lambda: checks.logits(torch.zeros(1, 19, 3), LABELS), r"logits: shape \(1, 19, 3\)"),
@@ -222,10 +230,10 @@ BAD = {
         lambda: checks.mask(torch.ones(3, 2, dtype=torch.bool), torch.zeros(1, 3, 4), torch.zeros(1, 3, 4)), "may: shape"
     ),
     "causal mask inverted": (
-        lambda: checks.mask(~lesson.causal(3), torch.zeros(1, 3, 4), torch.zeros(1, 3, 4)), "may: position 0 is hidden"
+        lambda: checks.mask(~attention.causal(3), torch.zeros(1, 3, 4), torch.zeros(1, 3, 4)), "may: position 0 is hidden"
     ),
     "padding mask inverted": (
-        lambda: checks.mask(~lesson.visible(torch.tensor([2, 3]), 3), torch.zeros(2, 5, 4), torch.zeros(2, 3, 4)),
+        lambda: checks.mask(~attention.visible(torch.tensor([2, 3]), 3), torch.zeros(2, 5, 4), torch.zeros(2, 3, 4)),
         "may: position 0 is hidden",
     ),
 }

@@ -21,7 +21,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_losses import alignment, checks, codes, display, speech
+from asr_losses import alignment, checks, codes, display, recordings, speech
 from asr_losses.arguments import floats, integers
 from asr_losses.decoding import error_rates
 from asr_losses.features import augment, collate, log_mel
@@ -121,9 +121,9 @@ REFUSED = {
     "utterances: one number of words": (lambda: speech.utterances([clip(SOUND)], 1, generator(), words=3), "words: 3 came"),
     "utterances: half an utterance": (lambda: speech.utterances([clip(SOUND)], 2.5, generator()), "count: 2.5 came"),
     "join: 16-bit numbers as floats": (lambda: speech.join([clip(SOUND * 9830)], generator()), "clips: samples up to 9830 came"),
-    "trim: a floor above 0": (lambda: speech.trim(SOUND, 35), "floor_db: 35 came, expected a number below 0"),
-    "load_recordings: nobody's home": (lambda: speech.load_recordings("~nosuchuser/x"), "folder: ~nosuchuser/x is no folder"),
-    "load_recordings: a name too long": (lambda: speech.load_recordings("a" * 5000), "folder: a+ is no folder"),
+    "trim: a floor above 0": (lambda: recordings.trim(SOUND, 35), "floor_db: 35 came, expected a number below 0"),
+    "load_recordings: nobody's home": (lambda: recordings.load_recordings("~nosuchuser/x"), "folder: ~nosuchuser/x is no folder"),
+    "load_recordings: a name too long": (lambda: recordings.load_recordings("a" * 5000), "folder: a+ is no folder"),
     "decode: decimals": (lambda: speech.decode([1.5]), "tokens: torch.float64 came"),
     "utterances: nothing": (lambda: speech.utterances([], 1, generator()), "clips: an empty list came"),
     "choose: nothing": (lambda: speech.choose([], generator()), "options: none came"),
@@ -131,11 +131,11 @@ REFUSED = {
     "join: nan": (lambda: speech.join([clip(with_nan(SOUND))], generator()), "clips: 1 values are nan"),
     "join: integers": (lambda: speech.join([clip(torch.ones(9).short())], generator()), "clips: torch.int16 came"),
     "join: two speakers": (lambda: speech.join([clip(SOUND), clip(SOUND, "ben")], generator()), r"clips: from \['anna', 'ben'\]"),
-    "trim: nothing": (lambda: speech.trim(SOUND[:0]), "samples: shape"),
-    "trim: silence": (lambda: speech.trim(0 * SOUND), "samples: 2000 came that differ by less than"),
-    "trim: a constant": (lambda: speech.trim(0 * SOUND + 0.1), "samples: 2000 came that differ"),
-    "trim: nan": (lambda: speech.trim(with_nan(SOUND)), "samples: 1 values are nan"),
-    "trim: integers": (lambda: speech.trim((SOUND * 30000).short()), "samples: torch.int16"),
+    "trim: nothing": (lambda: recordings.trim(SOUND[:0]), "samples: shape"),
+    "trim: silence": (lambda: recordings.trim(0 * SOUND), "samples: 2000 came that differ by less than"),
+    "trim: a constant": (lambda: recordings.trim(0 * SOUND + 0.1), "samples: 2000 came that differ"),
+    "trim: nan": (lambda: recordings.trim(with_nan(SOUND)), "samples: 1 values are nan"),
+    "trim: integers": (lambda: recordings.trim((SOUND * 30000).short()), "samples: torch.int16"),
     # codes
     "pieces: other bands": (lambda: codes.pieces(MEL[:, :39]), r"mel: shape \(20, 39\)"),
     "pieces: no frame": (lambda: codes.pieces(MEL[:0]), r"mel: shape \(0, 40\)"),
@@ -250,7 +250,7 @@ def on_the_cpu():
         codes.pieces(mel), codes.k_means(mel, 4, gen), alignment.occupancy(log_probs_of(gen), [1, 2]),
         alignment.best_path(log_probs_of(gen), [1, 2]), alignment.attention_path(weights), *alignment.label_times(path, 0.1),
         alignment.word_boundaries(path, "one two", 0.1), alignment.true_boundaries(SAID), alignment.uniform_boundaries(SAID),
-        speech.trim(SOUND), integers("x", [1, 2]), torch.tensor([alignment.forward_moves(weights)], device="cpu"),
+        recordings.trim(SOUND), integers("x", [1, 2]), torch.tensor([alignment.forward_moves(weights)], device="cpu"),
     ]
 
 
@@ -332,14 +332,14 @@ TONE = 0.3 * torch.sin(torch.arange(4000) / 5.0)
 def test_recordings_of_floats(tmp_path, name, samples, expected):
     write(tmp_path / name, samples.double(), "DOUBLE")
     with pytest.raises(ValueError, match=expected) as caught:
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
     assert name in str(caught.value)
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.05, -0.2])
 def test_an_offset_is_no_sound(tmp_path, offset):
     write(tmp_path / "7_anna_0.wav", torch.cat([torch.zeros(1600), TONE, torch.zeros(2400)]) + offset)
-    (found,) = speech.load_recordings(tmp_path)
+    (found,) = recordings.load_recordings(tmp_path)
     assert len(found.samples) == 4000
     torch.testing.assert_close(found.samples, TONE.double(), rtol=0, atol=1e-3)
 
@@ -349,39 +349,39 @@ def test_a_truncated_file_is_named(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1000])
     with pytest.raises(ValueError, match="7_anna_0.wav: 1000 bytes fewer than its header promises"):
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
     at = whole.index(b"data") + 4
     for unknown in (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"):  # as from a pipe
         path.write_bytes(whole[:at] + unknown + whole[at + 4 :])
-        assert len(speech.load_recordings(tmp_path)) == 1
+        assert len(recordings.load_recordings(tmp_path)) == 1
     for form in ("RF64", "W64", "AIFF"):
         soundfile.write(path, TONE.numpy(), 8000, format=form)
         with pytest.raises(ValueError, match="7_anna_0.wav: begins with .*, expected a WAV file"):
-            speech.load_recordings(tmp_path)
+            recordings.load_recordings(tmp_path)
 
 
 def test_a_sound_to_one_side_is_cut_out_all_the_same():
     samples = torch.zeros(8000)
     samples[3040:3440] = 0.5
-    assert len(speech.trim(samples)) == 400
+    assert len(recordings.trim(samples)) == 400
 
 
 def test_home_folders(tmp_path, monkeypatch):
     write(tmp_path / "7_anna_0.wav", TONE)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert speech.load_recordings("~")[0].speaker == "anna"
+    assert recordings.load_recordings("~")[0].speaker == "anna"
 
 
 def test_one_name_is_one_speaker(tmp_path):
     for index, name in enumerate(["Zo\u00eb", unicodedata.normalize("NFD", "Zo\u00eb"), "zo\u00eb"]):
         write(tmp_path / f"7_{name}_{index}.wav", TONE)
-    assert {clip.speaker for clip in speech.load_recordings(tmp_path)} == {"zo\u00eb"}
+    assert {clip.speaker for clip in recordings.load_recordings(tmp_path)} == {"zo\u00eb"}
 
 
 def test_trim_keeps_what_is_at_most_35_db_below_the_loudest():
     silence, soft = torch.zeros(800), TONE[:800] * 10 ** (-30 / 20)
     softer = TONE[:800] * 10 ** (-40 / 20)
-    assert len(speech.trim(torch.cat([silence, soft, TONE, softer, silence]))) == 4800
+    assert len(recordings.trim(torch.cat([silence, soft, TONE, softer, silence]))) == 4800
 
 
 # Codes and features

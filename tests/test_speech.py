@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from asr_losses import speech
+from asr_losses import recordings, speech
 from asr_losses.features import augment, collate, log_mel
 
 PEOPLE = Path(os.environ.get("RECORDINGS", Path(__file__).parents[2] / "shared/human/recordings"))
@@ -22,7 +22,7 @@ def spoken():
 
 def test_the_same_seed_gives_the_same_samples_on_every_machine(spoken):
     sound = torch.cat([u.samples for u in spoken]).mul(32767).round().to(torch.int16)
-    assert hashlib.sha256(sound.numpy().astype("<i2").tobytes()).hexdigest()[:16] == "059f3885cfc42bd2"
+    assert hashlib.sha256(sound.numpy().astype("<i2").tobytes()).hexdigest()[:16] == "65eda11109b64c49"
     assert spoken[0].text == "three zero three nine"
 
 
@@ -41,15 +41,48 @@ def test_words_lie_where_the_boundaries_say():
 
 
 def test_silences_and_noise_are_as_promised(spoken):
+    pauses = []
     for u in spoken:
         edges = [0.0, *[t for pair in zip(u.starts, u.ends) for t in pair], u.seconds]
         silences = [b - a for a, b in zip(edges[::2], edges[1::2])]
-        assert all(0.0999 <= s <= 0.3501 for s in (silences[0], silences[-1]))
-        assert all(-1e-9 <= s <= 0.2001 for s in silences[1:-1])
+        assert all(0.0999 <= s <= 0.5001 for s in (silences[0], silences[-1]))
+        pauses += silences[1:-1]
         assert 1 <= len(u.words) <= 6 and u.samples.abs().max() <= 1
         words = [u.samples[round(a * 8000) : round(b * 8000)] for a, b in zip(u.starts, u.ends)]
         noise = u.samples[: round(u.starts[0] * 8000)].square().mean()
-        assert 23 < 10 * torch.log10(torch.cat(words).square().mean() / noise) < 42
+        assert 22 < 10 * torch.log10(torch.cat(words).square().mean() / noise) < 43
+    assert all(-1e-9 <= s <= 0.6001 for s in pauses) and max(pauses) > 0.2
+
+
+def test_some_utterances_say_nothing():
+    clips = speech.load_clips("test")
+    said = speech.utterances(clips, 200, torch.Generator().manual_seed(0), silent=0.2)
+    silent = [u for u in said if not u.words]
+    assert 20 < len(silent) < 60
+    for u in silent:
+        assert u.text == "" and 0.5 <= u.seconds <= 4.001
+        assert 1e-5 < u.samples.std() < 0.06 * 10 ** (-24 / 20)  # noise, softer than speech, and no digital zero
+    assert not [u for u in speech.utterances(clips, 50, torch.Generator().manual_seed(0)) if not u.words]
+
+
+def test_noise_has_loudness_one_and_at_most_26_db_of_tilt():
+    for seed in range(10):
+        sound = speech.noise(80000, torch.Generator().manual_seed(seed))
+        assert abs(sound.square().mean() - 1) < 0.05
+        power = torch.fft.rfft(sound).abs().square().unflatten(0, (1, -1))[0]
+        low, high = power[:4000].mean(), power[-4000:].mean()
+        assert -1 < 10 * torch.log10(low / high) < 26
+
+
+def test_clips_may_differ_in_loudness():
+    clips = [clip for clip in speech.load_clips("train") if clip.speaker == "flite-slt"][:2]
+    ratios = []
+    for seed in range(20):
+        said = speech.join(clips, torch.Generator().manual_seed(seed), snr_db=(200.0, 200.0), level_db=6.0)
+        first, second = (said.samples[round(a * 8000) : round(b * 8000)] for a, b in zip(said.starts, said.ends))
+        gain = first.norm() / second.norm() * clips[1].samples.norm() / clips[0].samples.norm()
+        ratios.append(20 * torch.log10(gain).item())
+    assert max(ratios) > 3 and min(ratios) < -3 and max(map(abs, ratios)) < 12.1
 
 
 def test_text_and_tokens():
@@ -70,6 +103,8 @@ def test_bad_arguments():
         speech.utterances(speech.load_clips("test"), 0, generator)
     with pytest.raises(ValueError, match="words: "):
         speech.utterances(speech.load_clips("test"), 1, generator, words=(3, 2))
+    with pytest.raises(ValueError, match="silent: 2 came"):
+        speech.utterances(speech.load_clips("test"), 1, generator, silent=2)
     with pytest.raises(ValueError, match="samples: shape"):
         log_mel(torch.zeros(10))
 
@@ -115,7 +150,7 @@ def test_recordings_of_people_are_read_and_trimmed(tmp_path):
     write(tmp_path, "7_anna_0.wav", torch.cat([torch.zeros(1600), tone, torch.zeros(2400)]))
     write(tmp_path, "0_ben_12.wav")
     (tmp_path / ".hidden").write_text("ignored")
-    ben, anna = speech.load_recordings(tmp_path)
+    ben, anna = recordings.load_recordings(tmp_path)
     assert (anna.word, anna.speaker, ben.word, ben.speaker) == ("seven", "anna", "zero", "ben")
     assert len(anna.samples) == 4000
 
@@ -137,28 +172,28 @@ def test_bad_recordings_are_named(tmp_path, name, options, expected):
     write(tmp_path, "0_ben_0.wav")
     write(tmp_path, name, **options)
     with pytest.raises(ValueError, match=expected) as caught:
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
     assert name in str(caught.value)
 
 
 def test_unreadable_files_and_folders_are_named(tmp_path):
     with pytest.raises(ValueError, match="nowhere is no folder"):
-        speech.load_recordings(tmp_path / "nowhere")
+        recordings.load_recordings(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is empty, expected files"):
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
     (tmp_path / "1_ben_0.wav").write_bytes(b"not a sound")
     with pytest.raises(ValueError, match="1_ben_0.wav: expected a readable WAV"):
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
     (tmp_path / "1_ben_0.wav").unlink()
     (tmp_path / "1_ben_1.wav").mkdir()
     with pytest.raises(ValueError, match="1_ben_1.wav: expected a file"):
-        speech.load_recordings(tmp_path)
+        recordings.load_recordings(tmp_path)
 
 
 def test_real_recordings():
     if not PEOPLE.is_dir():
         pytest.skip(f"no recordings of people in {PEOPLE.name}; name a folder with RECORDINGS=...")
-    clips = speech.load_recordings(PEOPLE)
+    clips = recordings.load_recordings(PEOPLE)
     assert {clip.word for clip in clips} == set(speech.DIGITS)
     assert all(400 < len(clip.samples) < 24000 for clip in clips)
     assert speech.utterances(clips, 3, torch.Generator().manual_seed(0))

@@ -43,6 +43,7 @@ def seconds(T, N, C, U, clock=time.process_time, repeats=15):
 
 
 def main():
+    """Prints the tables."""
     print("| T, N, C, U | torch ms | ours ms | ratio | two threads: torch ms | ours ms | ratio |\n|" + "---|" * 7)
     for sizes in SIZES:
         row = [", ".join(map(str, sizes))]

@@ -6,7 +6,7 @@ from asr_losses.arguments import integers, kind
 
 
 def targets(targets, target_lengths, vocabulary):
-    """`targets (N, U)` hold tokens from 1 to `vocabulary - 1` up to `target_lengths (N,)`, each at least 1."""
+    """`targets (N, U)` hold tokens from 1 to `vocabulary - 1` up to `target_lengths (N,)`; an empty target says: nothing."""
     if kind(targets) != torch.long:
         raise ValueError(f"targets: {kind(targets)} came, expected a tensor (N, U) of torch.int64")
     if targets.ndim != 2 or not len(targets):
@@ -15,12 +15,10 @@ def targets(targets, target_lengths, vocabulary):
         raise ValueError(f"target_lengths: {kind(target_lengths)} came, expected a tensor of torch.int64")
     if target_lengths.shape != targets.shape[:1]:
         raise ValueError(f"target_lengths: shape {tuple(target_lengths.shape)} came, expected ({len(targets)},)")
-    if not ((target_lengths >= 1) & (target_lengths <= targets.shape[1])).all():
-        raise ValueError(
-            f"target_lengths: {target_lengths.tolist()} came, expected 1 to {targets.shape[1]}: an empty target teaches nothing"
-        )
+    if not ((target_lengths >= 0) & (target_lengths <= targets.shape[1])).all():
+        raise ValueError(f"target_lengths: {target_lengths.tolist()} came, expected 0 to {targets.shape[1]}")
     real = targets[torch.arange(targets.shape[1], device=targets.device) < target_lengths.to(targets.device)[:, None]]
-    if real.min() < 1 or real.max() >= vocabulary:
+    if len(real) and (real.min() < 1 or real.max() >= vocabulary):
         raise ValueError(f"targets: tokens from {real.min()} to {real.max()} came, expected 1 to {vocabulary - 1}")
 
 

@@ -1,7 +1,4 @@
-"""How does a cell show a figure, a sound or its progress?
-
-Importing this module sets the style of all figures (`lesson.mplstyle`).
-"""
+"""How does a cell show a figure, a sound or its progress?"""
 
 import base64
 import html
@@ -17,7 +14,10 @@ import torch
 from IPython import get_ipython
 from IPython.display import display
 
-plt.style.use(Path(__file__).with_name("lesson.mplstyle"))
+
+def style():
+    """Sets matplotlib's style of all figures drawn from now on (`lesson.mplstyle`); importing does not."""
+    plt.style.use(Path(__file__).with_name("lesson.mplstyle"))
 
 
 def show(fig, alt):
@@ -41,7 +41,9 @@ def audio(samples, rate, label):
         samples = samples.double() if samples.is_floating_point() else samples  # numpy has no bfloat16
     samples = np.asarray(samples)
     if samples.dtype.kind != "f":
-        raise ValueError(f"samples: {samples.dtype} came, expected floats from -1 to 1; divide 16-bit integers by 32768")
+        raise ValueError(
+            f"samples: {samples.dtype} came, expected floats from -1 to 1; divide 16-bit integers by 32768"
+        )
     if samples.ndim != 1 or not len(samples):
         raise ValueError(f"samples: shape {samples.shape} came, expected (L,) with L > 0")
     if not np.abs(samples).max() <= 1:  # nor for nan
@@ -56,7 +58,8 @@ def audio(samples, rate, label):
         sound.writeframes(np.rint(samples.astype(np.float64) * 32767).astype("<i2").tobytes())
     source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
     name = html.escape(label)
-    player = f'<figure><figcaption>{name}</figcaption><audio controls aria-label="{name}" src="{source}"></audio></figure>'
+    player = f'<audio controls aria-label="{name}" src="{source}"></audio>'
+    player = f"<figure><figcaption>{name}</figcaption>{player}</figure>"
     display({"text/html": player, "text/plain": f"{label} ({len(samples) / rate:.2f} s)"}, raw=True)
 
 

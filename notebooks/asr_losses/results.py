@@ -1,7 +1,8 @@
-"""How good are the lessons' recipes? `python -m asr_losses.results` trains them with three seeds and prints tables.
+"""How good are the unit's recipes? `python -m asr_losses.results` trains each with three seeds and prints tables.
 
-With `--recordings FOLDER` lesson 1's is tried on your own recordings (see `speech.load_recordings`) instead:
-once as it comes from synthetic voices, and once for each speaker after further training on the others.
+Two test sets that no training has heard: natural voices, and voices of other engines. With `--recordings FOLDER` the
+CTC reader is tried on your own recordings (see `recordings.load_recordings`) instead: as it comes from synthetic
+voices, and for each speaker after further training on the others.
 """
 
 import argparse
@@ -9,160 +10,188 @@ import copy
 import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import torch
 
-from asr_losses import codes, speech
-from asr_losses.decoding import error_rates
-from asr_losses.lesson import definitions
+from asr_losses import alignment, decoding, recipes, speech, training
+from asr_losses.recordings import load_recordings
 
-lesson = definitions("01_ctc.ipynb")
-lesson2 = definitions("02_cross_entropy.ipynb")
-
-
-def trained(seed):
-    """The model of the recipe."""
-    torch.manual_seed(seed)
-    model = lesson.ConvEncoder()
-    lesson.train(model, speech.load_clips("train"), validation(), lesson.EPOCHS, seed)
-    return model
+SEEDS = (0, 1, 2)
+SETS = ("natural", "other engines")
+CTC_COLUMNS = ("greedy CER %", "greedy WER %", "beam WER %", "beam + LM CER %", "beam + LM WER %")
+READ_COLUMNS = ("greedy CER %", "greedy WER %", "beam CER %", "beam WER %")
 
 
-def validation():
-    return _spoken(speech.load_clips("validation"), 100, seed=10)
-
-
-def _spoken(clips, count, seed):
-    return speech.utterances(clips, count, torch.Generator().manual_seed(seed))
-
-
-def transcripts(heard):
-    """`{decoder: texts}` for log_probs `(T, C)` of many utterances."""
+def test_sets(count=300, **how):
+    """`{name: utterances}`: the natural test voices and the others, `count` each."""
+    clips = speech.load_clips("test")
     return {
-        "greedy": [lesson.greedy(log_probs) for log_probs in heard],
-        "beam": [lesson.beam_search(log_probs)[0] for log_probs in heard],
-        "beam + LM": [lesson.beam_search(log_probs, lesson.digit_language_model)[0] for log_probs in heard],
+        name: speech.utterances(
+            [clip for clip in clips if speech.is_natural(clip.speaker) == (name == SETS[0])],
+            count, torch.Generator().manual_seed(20), **how,
+        )
+        for name in SETS
     }
 
 
-def boundary_error(aligner, utterances):
-    """Median absolute word-boundary error in ms, the lag (measured on validation voices) taken off."""
-    lag = lesson.boundary_errors(aligner, validation()).median()
-    return (lesson.boundary_errors(aligner, utterances) - lag).abs().median().item()
+def ctc_rates(model, utterances):
+    """CER and WER of the decoders, in the order of CTC_COLUMNS."""
+    texts, heard = [u.text for u in utterances], model.listen(utterances)
+    greedy = decoding.error_rates(texts, [decoding.greedy(log_probs) for log_probs in heard])
+    beam = decoding.error_rates(texts, [decoding.beam_search(log_probs)[0] for log_probs in heard])
+    rule = decoding.digit_language_model
+    guided = decoding.error_rates(texts, [decoding.beam_search(log_probs, rule)[0] for log_probs in heard])
+    return [*greedy, beam[1], *guided]
+
+
+def read_rates(model, utterances):
+    """CER and WER of an EncoderDecoder, in the order of READ_COLUMNS."""
+    texts, beam = [u.text for u in utterances], []
+    for utterance in utterances:
+        _, memory, audible = model.memory_of([utterance])
+        beam.append(decoding.token_beam_search(model, memory, audible)[0])
+    greedy = decoding.error_rates(texts, model.transcribe(utterances))
+    return [*greedy, *decoding.error_rates(texts, beam)]
+
+
+def written_rates(model, utterances):
+    """CER and WER of the decoder-only model."""
+    return [*decoding.error_rates([u.text for u in utterances], model.transcribe(utterances))]
+
+
+def boundary(model, utterances):
+    """The median distance of the word boundaries from the true ones, in ms, the lag taken off."""
+    errors, _ = alignment.score(model, utterances, recipes.validation())
+    return [errors.abs().median().item()]
+
+
+MEASURES = {  # model: (columns, measure, arguments of the test utterances)
+    "ctc_reader": (CTC_COLUMNS, ctc_rates, {}),
+    "ctc_aligner": (("boundary ms",), boundary, {}),
+    "encoder_decoder": ((*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}),
+    "decoder_only": (("CER %", "WER %"), written_rates, {"words": (1, 3)}),
+}
+
+
+def measured(name, seed):
+    """One model: CPU seconds of its training, its numbers by test set, and by voice."""
+    torch.set_num_threads(1)
+    print(f"{name}, seed {seed}: training", file=sys.stderr)
+    begin = time.process_time()
+    model, _ = recipes.train(name, seed)
+    seconds = time.process_time() - begin
+    torch.set_default_dtype(torch.float64)
+    _, measure, how = MEASURES[name]
+    sets = test_sets(**how)
+    by_set = {key: measure(model, utterances) for key, utterances in sets.items()}
+    by_voice = {}
+    for key, utterances in sets.items():
+        for voice in sorted({u.speaker for u in utterances}):
+            mine = [u for u in utterances if u.speaker == voice]
+            by_voice[key, voice] = measure(model, mine)
+    return seconds, by_set, by_voice
 
 
 def table(header, rows):
+    """Prints a table in Markdown; numbers with one decimal."""
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
     for row in rows:
         print("| " + " | ".join(cell if isinstance(cell, str) else f"{cell:.1f}" for cell in row) + " |")
     print(flush=True)
 
 
-def on_test_voices(seeds=(0, 1, 2)):
-    """Error rates and boundary errors on the shipped test voices, by seed and by voice."""
-    test = _spoken(speech.load_clips("test"), 300, seed=20)
-    texts = [u.text for u in test]
-    rows, by_voice = [], {}
-    for seed in seeds:
-        print(f"seed {seed}: training", file=sys.stderr)
-        begin = time.process_time()
-        model = trained(seed)
-        between = time.process_time()
-        aligner = lesson.train_aligner(speech.load_clips("train"), validation()[:10], seed)
-        seconds, aligner_seconds = between - begin, time.process_time() - between
-        said = transcripts(lesson.listen(model, test))
-        rates = [rate for hypotheses in said.values() for rate in error_rates(texts, hypotheses)]
-        rows.append([str(seed), seconds, *rates, aligner_seconds, boundary_error(aligner, test)])
-        for voice in sorted({u.speaker for u in test}):
-            mine = [i for i, u in enumerate(test) if u.speaker == voice]
-            words = [error_rates([texts[i] for i in mine], [h[i] for i in mine])[1] for h in said.values()]
-            by_voice.setdefault(voice, []).append([*words, boundary_error(aligner, [test[i] for i in mine])])
-    rows.append(["median", *(statistics.median(column) for column in list(zip(*rows))[1:])])
-    decoders = [f"{decoder} {rate} %" for decoder in said for rate in ("CER", "WER")]
-    table(["seed", "CPU s", *decoders, "aligner CPU s", "boundary ms"], rows)
-    medians = [[voice, *map(statistics.median, zip(*runs))] for voice, runs in by_voice.items()]
-    table(["voice", *(f"{decoder} WER %" for decoder in said), "boundary ms"], medians)
+def medians(runs):
+    """Column by column."""
+    return [statistics.median(column) for column in zip(*runs)]
 
 
-def encoder_decoder_on_test_voices(seeds=(0, 1, 2)):
-    """Lesson 2's encoder-decoder: error rates and boundary errors, by seed and by voice."""
-    test = _spoken(speech.load_clips("test"), 300, seed=20)
-    texts, rows, by_voice = [u.text for u in test], [], {}
-    for seed in seeds:
-        print(f"encoder-decoder, seed {seed}: training", file=sys.stderr)
-        begin = time.process_time()
-        model, _ = lesson2.train(speech.load_clips("train"), validation()[:40], lesson2.EPOCHS, seed)
-        seconds = time.process_time() - begin
-        _, memory, audible = lesson2.listen(model, test)
-        greedy = lesson2.greedy(model, memory, audible)
-        beam = [lesson2.beam_search(model, memory[i : i + 1], audible[i : i + 1])[0] for i in range(len(test))]
-        errors = [lesson2.boundary_errors(lesson2.attention_maps(model, us), us) for us in (validation(), test)]
-        boundary = (errors[1] - errors[0].median()).abs().median().item()
-        rows.append([str(seed), seconds, *error_rates(texts, greedy), *error_rates(texts, beam), boundary])
-        for voice in sorted({u.speaker for u in test}):
-            mine = [i for i, u in enumerate(test) if u.speaker == voice]
-            rates = [error_rates([texts[i] for i in mine], [h[i] for i in mine])[1] for h in (greedy, beam)]
-            by_voice.setdefault(voice, []).append(rates)
-    rows.append(["median", *(statistics.median(column) for column in list(zip(*rows))[1:])])
-    table(["seed", "CPU s", "greedy CER %", "greedy WER %", "beam CER %", "beam WER %", "boundary ms"], rows)
-    table(["voice", "greedy WER %", "beam WER %"], [[v, *map(statistics.median, zip(*runs))] for v, runs in by_voice.items()])
-
-
-def speech_lm_on_test_voices():
-    """Lesson 2's decoder-only model: error rates on one to three words, by seed and variant."""
-    test = speech.utterances(speech.load_clips("test"), 300, torch.Generator().manual_seed(22), words=(1, 3))
-    held_out = speech.utterances(speech.load_clips("validation"), 100, torch.Generator().manual_seed(11), words=(1, 3))
-    variants = [("as in the lesson", seed, {}) for seed in (0, 1, 2)]
-    variants += [("codes start as random vectors", 0, {"informed": False}), ("loss on all tokens", 0, {"all_tokens": True})]
+def tables_of(name, runs):
+    """Prints what `measured` found with each of SEEDS: by seed and by voice."""
+    columns = MEASURES[name][0]
     rows = []
-    for name, seed, options in variants:
-        print(f"speech as tokens, {name}, seed {seed}: training", file=sys.stderr)
-        begin = time.process_time()
-        clips = speech.load_clips("train")
-        model, _ = lesson2.train_speech_lm(clips, held_out, codes.codebook(clips, 128, seed), seed, **options)
-        rows.append([name, str(seed), time.process_time() - begin, *error_rates([u.text for u in test], lesson2.write(model, test))])
-    medians = [statistics.median(column) for column in list(zip(*rows[:3]))[2:]]
-    rows.insert(3, ["as in the lesson", "median", *medians])
-    table(["decoder-only model", "seed", "CPU s", "CER %", "WER %"], rows)
+    for key in SETS:
+        found = [[seconds, *by_set[key]] for seconds, by_set, _ in runs]
+        rows += [[key, str(seed), *row] for seed, row in zip(SEEDS, found)]
+        rows.append([key, "median", *medians(found)])
+    print(f"**{name}**\n")
+    table(["test voices", "seed", "CPU s", *columns], rows)
+    voices = runs[0][2]
+    rows = [[key, voice, *medians([run[2][key, voice] for run in runs])] for key, voice in voices]
+    table(["test voices", "voice", *columns], rows)
 
 
-def on_recordings(folder, seed=0):
-    """Error rates on recordings of people: untouched, and after training on the other speakers."""
-    clips = speech.load_recordings(folder)
-    speakers = sorted({clip.speaker for clip in clips})
+def on_test_voices(names, jobs):
+    """Trains and measures the models `names`, and prints their tables."""
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        runs = {name: [pool.submit(measured, name, seed) for seed in SEEDS] for name in names}
+        for name, futures in runs.items():
+            tables_of(name, [future.result() for future in futures])
+
+
+def on_people(seed, folder):
+    """`{speaker: (rates untouched, rates after half as many steps on the other speakers)}`, and CPU seconds."""
+    torch.set_num_threads(1)
+    clips = load_recordings(folder)
+    print(f"seed {seed}: training on the shipped voices", file=sys.stderr)
+    begin = time.process_time()
+    model, _ = recipes.train("ctc_reader", seed)
+    seconds, found = time.process_time() - begin, {}
+    torch.set_default_dtype(torch.float64)
+    for speaker in sorted({clip.speaker for clip in clips}):
+        mine = [clip for clip in clips if clip.speaker == speaker]
+        test = speech.utterances(mine, 200, torch.Generator().manual_seed(30))
+        others = [clip for clip in clips if clip.speaker != speaker]
+        print(f"seed {seed}, {speaker}: further training on the others", file=sys.stderr)
+        tuned = trained_on(copy.deepcopy(model), others, seed)
+        found[speaker] = ctc_rates(model, test), ctc_rates(tuned, test)
+    return seconds, found
+
+
+def trained_on(model, clips, seed):
+    """The CTC reader `model` after half as many steps of its recipe on other clips."""
+    recipe = recipes.recipe_of("ctc_reader")
+    torch.manual_seed(seed)
+    training.fit(model, training.batches(clips, seed, **recipe.speech), recipe.steps // 2, recipe.learning_rate)
+    return model
+
+
+def on_recordings(folder, jobs):
+    """Prints the rates of the CTC reader on recordings of people, by speaker, and their mean: medians of SEEDS."""
+    speakers = sorted({clip.speaker for clip in load_recordings(folder)})
     if len(speakers) < 2:
         raise ValueError(f"folder: {folder} has one speaker, expected at least two, to train on one for another")
-    print("training on the synthetic voices", file=sys.stderr)
-    model, rows = trained(seed), []
-    for speaker in speakers:
-        test = _spoken([clip for clip in clips if clip.speaker == speaker], 200, seed=30)
-        rows.append([speaker, "synthetic voices only", *_rates(model, test)])
-        others = [clip for clip in clips if clip.speaker != speaker]
-        names = ", ".join(other for other in speakers if other != speaker)
-        print(f"{speaker}: further training on {names}", file=sys.stderr)
-        tuned = copy.deepcopy(model)
-        lesson.train(tuned, others, test[:1], lesson.EPOCHS // 2, seed)
-        rows.append([speaker, f"then {names}", *_rates(tuned, test)])
-    table(["speaker", "trained on", "greedy CER %", "greedy WER %", "beam + LM CER %", "beam + LM WER %"], rows)
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        runs = list(pool.map(on_people, SEEDS, [folder] * len(SEEDS)))
+    rows = []
+    for i, trained in enumerate(("shipped voices only", "then the other speakers")):
+        by_speaker = {s: medians([found[s][i] for _, found in runs]) for s in speakers}
+        rows += [[speaker, trained, *rates] for speaker, rates in by_speaker.items()]
+        means = [[statistics.mean(column) for column in zip(*(found[s][i] for s in speakers))] for _, found in runs]
+        rows.append(["mean", trained, *medians(means)])
+    table(["speaker", "trained on", *CTC_COLUMNS], rows)
+    print("CPU seconds of the training, by seed:", ", ".join(f"{seconds:.0f}" for seconds, _ in runs))
 
 
-def _rates(model, utterances):
-    said = transcripts(lesson.listen(model, utterances))
-    texts = [u.text for u in utterances]
-    return [*error_rates(texts, said["greedy"]), *error_rates(texts, said["beam + LM"])]
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", help=f"only these, of {', '.join(MEASURES)}")
+    parser.add_argument("--recordings", metavar="FOLDER", help="try people's recordings instead of the test voices")
+    parser.add_argument("--jobs", type=int, default=1, help="models trained at a time, each on one thread")
+    arguments = parser.parse_args()
+    unknown = set(arguments.models) - set(MEASURES)
+    if unknown:
+        parser.error(f"models: no {', '.join(sorted(unknown))}, expected some of {', '.join(MEASURES)}")
+    try:
+        if arguments.recordings:
+            on_recordings(arguments.recordings, arguments.jobs)
+        else:
+            on_test_voices(arguments.models or list(MEASURES), arguments.jobs)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", metavar="FOLDER", help="try people's recordings instead of the test voices")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    try:
-        if arguments.recordings:
-            on_recordings(arguments.recordings)
-        else:
-            on_test_voices()
-            encoder_decoder_on_test_voices()
-            speech_lm_on_test_voices()
-    except ValueError as error:
-        parser.error(str(error))
+    main()

@@ -6,9 +6,6 @@ a second, float64 between -1 and 1.
 """
 
 import csv
-import math
-import re
-import unicodedata
 from collections.abc import Sized
 from dataclasses import dataclass
 from numbers import Integral
@@ -24,6 +21,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 BLANK = 0
 ALPHABET = "-" + " " + "".join(sorted(set("".join(DIGITS))))  # index = token; "-" draws the blank
 SPLITS = ("train", "validation", "test")
+LOUDNESS = 0.06  # root mean square of the shipped clips
 DATA = Path(__file__).parent / "data"
 
 
@@ -102,98 +100,9 @@ def load_clips(split):
     ]
 
 
-def load_recordings(folder):
-    """Your own recordings, as a list of Clip, in the layout of the Free Spoken Digit Dataset:
-    `{digit}_{speaker}_{index}.wav`, 8000 samples a second, mono.
-
-    Any constant offset is taken off, and silence before and after the word is cut off (see `trim`). Speakers are
-    told apart as people do: not by capitals, nor by how a file system spells an accent. Raises ValueError, naming
-    the file and what was expected, for anything in the folder that is not such a recording.
-    """
-    try:
-        folder = Path(folder).expanduser()
-        found = folder.is_dir()
-    except (OSError, RuntimeError):  # a name that is too long; the home of a user who does not exist
-        found = False
-    if not found:
-        raise ValueError(f"folder: {folder} is no folder, expected one with files such as 7_anna_0.wav")
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if not paths:
-        raise ValueError(f"folder: {folder} is empty, expected files such as 7_anna_0.wav")
-    return [_read_recording(path) for path in paths]
-
-
-def _read_recording(path):
-    name = re.fullmatch(r"([^_]+)_([^_]+)_(\d+)\.wav", path.name)
-    if not name or not path.is_file():
-        raise ValueError(f"{path}: expected a file named {{digit}}_{{speaker}}_{{index}}.wav")
-    digit, speaker, _ = name.groups()
-    if not re.fullmatch("[0-9]", digit):
-        raise ValueError(f"{path}: the label is {digit!r}, expected a digit from 0 to 9")
-    try:
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: expected a readable WAV file ({error.error_string})") from None
-    except UnicodeEncodeError:
-        raise ValueError(f"{path!a}: expected a name in Unicode") from None
-    if rate != SAMPLE_RATE:
-        raise ValueError(f"{path}: {rate} samples a second, expected {SAMPLE_RATE}")
-    if samples.shape[1] != 1:
-        raise ValueError(f"{path}: {samples.shape[1]} channels, expected 1 (mono)")
-    missing = _missing_bytes(path)
-    if missing:
-        raise ValueError(f"{path}: {missing} bytes fewer than its header promises, expected a whole file")
-    samples = torch.from_numpy(samples[:, 0])
-    if not samples.isfinite().all() or (samples.abs() > 1).any():
-        raise ValueError(f"{path}: samples up to {samples.abs().max():.4g}, expected from -1 to 1")
-    try:
-        return Clip(DIGITS[int(digit)], _speaker(speaker), trim(samples - samples.median() if len(samples) else samples))
-    except ValueError:
-        raise ValueError(f"{path}: {len(samples)} samples and no sound, expected a spoken digit") from None
-
-
-def _speaker(name):
-    """One spelling for what a person would call the same name."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold()).strip()
-
-
-def _missing_bytes(path):
-    """How many bytes a WAV file lacks of what its header promises (libsndfile reads what there is, in silence).
-
-    Raises ValueError for anything but WAV as it is usual (RIFF).
-    """
-    data = path.read_bytes()
-    if data[:4] != b"RIFF":
-        raise ValueError(f"{path}: begins with {data[:4]!r}, expected a WAV file, which begins with b'RIFF'")
-    at = 12  # behind "RIFF", a size, and "WAVE"
-    while data[at : at + 4] != b"data" and at + 8 <= len(data):
-        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
-        at += at % 2
-    promised = int.from_bytes(data[at + 4 : at + 8], "little")
-    endless = promised >= 0x7FFFF000  # written to a pipe, by a program that did not know the length yet
-    return 0 if endless else max(0, at + 8 + promised - len(data))
-
-
-SILENCE = 1e-4  # the loudest sample of what counts as silence: 3 steps of 16 bits
-
-
-def trim(samples, floor_db=-35.0):
-    """`samples (L,)` from the first to the last 10 ms frame louder than the loudest + `floor_db`.
-
-    A constant offset (the median) is no sound. Raises ValueError for samples that are no floats, not finite, or
-    silent.
-    """
-    if not -math.inf < floor_db < 0:
-        raise ValueError(f"floor_db: {floor_db} came, expected a number below 0")
-    centred = floats("samples", samples, "(L,)").double()
-    centred = centred - centred.median()
-    if centred.abs().max() < SILENCE:
-        raise ValueError(f"samples: {len(samples)} came that differ by less than {SILENCE}, expected some sound")
-    frame = SAMPLE_RATE // 100
-    frames = torch.nn.functional.pad(centred, (0, -len(samples) % frame)).view(-1, frame)
-    power = frames.square().mean(1)
-    loud = torch.nonzero(power > power.max() * 10 ** (floor_db / 10)).flatten()
-    return samples[int(loud[0]) * frame : (int(loud[-1]) + 1) * frame]
+def is_natural(speaker):
+    """Does this shipped voice come from the neural synthesiser, and not from one of the other engines?"""
+    return speaker.startswith("kokoro-")
 
 
 def by_speaker(clips):
@@ -216,13 +125,39 @@ def choose(options, generator):
     return options[torch.randint(len(options), (), generator=generator, device=generator.device).item()]
 
 
-def join(clips, generator, snr_db=(25.0, 40.0)):
+def join(clips, generator, snr_db=(25.0, 40.0), level_db=0.0):
     """The Utterance that says `clips` in order, all from one speaker.
 
-    Silence before and after: 0.1 to 0.35 s; between words: 0 to 0.2 s; white noise `snr_db` below
-    the speech; gain -12 to 0 dB. Samples are rounded to 16 bits, as a sound card would, so that
-    the same generator gives the same samples on every machine.
+    Before and after, 0.1 to 0.5 s nobody speaks; between words 0 to 0.2 s, at every fourth gap up to 0.6 s. `noise`
+    lies under all of it, `snr_db` below the speech. Each clip is up to `level_db` louder or softer than it was; then
+    gain -12 to 0 dB for all. Samples are rounded to 16 bits, as a sound card would, so that the same generator gives
+    the same samples on every machine.
     """
+    _check_clips(clips)
+    gaps = [draw(0.1, 0.5, generator)]
+    gaps += [draw(0.0, 0.2 if draw(0, 1, generator) < 0.75 else 0.6, generator) for _ in clips[1:]]
+    pieces, starts, ends, now = [], [], [], 0
+    for gap, clip in zip(gaps, clips):
+        pause = round(SAMPLE_RATE * gap)
+        louder = 10 ** (draw(-level_db, level_db, generator) / 20) if level_db else 1.0
+        pieces += [clip.samples.new_zeros(pause, dtype=torch.float64), louder * clip.samples.double()]
+        starts.append((now + pause) / SAMPLE_RATE)
+        now += pause + len(clip.samples)
+        ends.append(now / SAMPLE_RATE)
+    loudness = torch.cat(pieces[1::2]).square().mean().sqrt()
+    pieces.append(pieces[0].new_zeros(round(SAMPLE_RATE * draw(0.1, 0.5, generator))))
+    speech = torch.cat(pieces)  # (L,)
+    samples = _recorded(speech, loudness, generator, snr_db)
+    return Utterance(samples, tuple(clip.word for clip in clips), tuple(starts), tuple(ends), clips[0].speaker)
+
+
+def nothing(generator, speaker="nobody", snr_db=(25.0, 40.0)):
+    """An Utterance of 0.5 to 4 s in which nobody speaks: noise, `snr_db` below the usual loudness of speech."""
+    silence = torch.zeros(round(SAMPLE_RATE * draw(0.5, 4.0, generator)), dtype=torch.float64, device=generator.device)
+    return Utterance(_recorded(silence, silence.new_tensor(LOUDNESS), generator, snr_db), (), (), (), speaker)
+
+
+def _check_clips(clips):
     if not clips:
         raise ValueError("clips: an empty list came, expected at least one Clip")
     if len({clip.speaker for clip in clips}) > 1:
@@ -230,28 +165,29 @@ def join(clips, generator, snr_db=(25.0, 40.0)):
     for clip in clips:
         if floats("clips", clip.samples, "(L,)").abs().max() > 1:
             raise ValueError(f"clips: samples up to {clip.samples.abs().max():.4g} came, expected from -1 to 1")
-    device = clips[0].samples.device
-    pieces, starts, ends, now = [], [], [], 0
-    for i, clip in enumerate(clips):
-        silence = round(SAMPLE_RATE * (draw(0.1, 0.35, generator) if i == 0 else draw(0.0, 0.2, generator)))
-        starts.append((now + silence) / SAMPLE_RATE)
-        now += silence + len(clip.samples)
-        ends.append(now / SAMPLE_RATE)
-        pieces += [torch.zeros(silence, dtype=torch.float64, device=device), clip.samples]
-    pieces.append(torch.zeros(round(SAMPLE_RATE * draw(0.1, 0.35, generator)), dtype=torch.float64, device=device))
-    speech = torch.cat(pieces)  # (L,)
-    power = torch.cat([clip.samples for clip in clips]).square().mean()
-    noise = torch.randn(len(speech), generator=generator, dtype=torch.float64, device=generator.device)  # float32 differs between CPUs
-    noise = noise.to(device) * (power * 10 ** (-draw(*snr_db, generator) / 10)).sqrt()
-    samples = (speech + noise) * 10 ** (draw(-12.0, 0.0, generator) / 20)
-    samples = (samples.clamp(-1, 1) * 32767).round() / 32767
-    return Utterance(samples, tuple(clip.word for clip in clips), tuple(starts), tuple(ends), clips[0].speaker)
 
 
-def utterances(clips, count, generator, words=(1, 6)):
-    """`count` fresh Utterances of `words[0]` to `words[1]` words, as a list.
+def noise(length, generator):
+    """`(length,)` of loudness 1: white noise, or with up to 25 dB less of it at the top than at the bottom.
 
-    Speaker, number of words, words and renditions are drawn anew for each, all uniformly.
+    Drawn in float64 (float32's differs between processors).
+    """
+    white = torch.randn(length + 1, generator=generator, dtype=torch.float64, device=generator.device)
+    before = draw(0.0, 0.9, generator)  # the filter 1 + before z^-1: 20 lg((1 + 0.9) / (1 - 0.9)) = 25.6 dB
+    return (white[1:] + before * white[:-1]) / (1 + before**2) ** 0.5
+
+
+def _recorded(speech, loudness, generator, snr_db):
+    """`speech (L,)` with noise under it, a gain, and 16 bits."""
+    level = loudness * 10 ** (-draw(*snr_db, generator) / 20)
+    samples = (speech + level * noise(len(speech), generator).to(speech.device)) * 10 ** (draw(-12.0, 0.0, generator) / 20)
+    return (samples.clamp(-1, 1) * 32767).round() / 32767
+
+
+def utterances(clips, count, generator, words=(1, 6), silent=0.0, **how):
+    """`count` fresh Utterances of `words[0]` to `words[1]` words, as a list; a share `silent` of them says nothing.
+
+    Speaker, number of words, words and renditions are drawn anew for each, all uniformly; `how` goes to `join`.
     """
     if not len(clips):
         raise ValueError("clips: an empty list came, expected at least one Clip")
@@ -259,12 +195,17 @@ def utterances(clips, count, generator, words=(1, 6)):
         raise ValueError(f"count: {count} came, expected at least 1")
     if not isinstance(words, (tuple, list)) or len(words) != 2 or not 1 <= words[0] <= words[1]:
         raise ValueError(f"words: {words} came, expected (fewest, most) with 1 <= fewest <= most")
-    voices = list(by_speaker(clips).values())
-    result = []
-    for _ in range(count):
-        voice = choose(voices, generator)
-        vocabulary = list(voice)
-        length = words[0] + torch.randint(words[1] - words[0] + 1, (), generator=generator, device=generator.device).item()
-        said = [choose(vocabulary, generator) for _ in range(length)]
-        result.append(join([choose(voice[word], generator) for word in said], generator))
-    return result
+    if not 0 <= silent <= 1:
+        raise ValueError(f"silent: {silent} came, expected a share, from 0 to 1")
+    voices = by_speaker(clips)
+    return [_utterance(voices, generator, words, silent, how) for _ in range(count)]
+
+
+def _utterance(voices, generator, words, silent, how):
+    speaker = choose(list(voices), generator)
+    if silent and draw(0, 1, generator) < silent:
+        return nothing(generator, speaker, how.get("snr_db", (25.0, 40.0)))
+    vocabulary = list(voices[speaker])
+    length = words[0] + torch.randint(words[1] - words[0] + 1, (), generator=generator, device=generator.device).item()
+    said = [choose(vocabulary, generator) for _ in range(length)]
+    return join([choose(voices[speaker][word], generator) for word in said], generator, **how)

@@ -1,37 +1,82 @@
-"""How is a model trained, once the loop has been taught? (Lesson 1, section 6, has it in full.)"""
+"""How is a model trained? One loop for all of them. (Lesson 1, section 6, writes it down and proves it equal.)"""
 
 import itertools
 
 import torch
 
+from asr_losses import speech
+from asr_losses.decoding import error_rates
 from asr_losses.display import progress
+from asr_losses.features import augment, collate, log_mel
+from asr_losses.models import batch_of
 
 STEPS = 100  # an epoch
+FEWEST = 20  # steps of a training
 
-def fit(model, batches, loss_of, evaluate, epochs, learning_rate):
-    """The history of the training: one dict before it and one after each epoch of `STEPS` steps.
 
-    `batches`: an endless iterator; `loss_of(model, batch)`: the loss, a scalar; `evaluate(model)`: a dict
-    with at least "validation" (nats), to which the mean training loss of the epoch is added as "train".
-    AdamW; the learning rate rises for a tenth of the steps, then falls to nothing (OneCycleLR); the
-    gradient's length is capped at 5. Raises ValueError for less than one epoch.
+def unchanged(log_mel, generator):
+    """For `batches`: speech as it is."""
+    return log_mel
+
+
+def batches(clips, seed, size=8, change=augment, **how):
+    """Batches of `size` fresh utterances without end, each changed a little; `how` goes to `speech.utterances`.
+
+    The utterances of a batch are about equally long, so that there is little padding.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs: {epochs} came, expected at least 1")
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        spoken = sorted(speech.utterances(clips, 25 * size, generator, **how), key=lambda u: len(u.samples))
+        for i in torch.randperm(25, generator=generator).tolist():
+            part = spoken[i * size : (i + 1) * size]
+            yield collate([change(log_mel(u.samples), generator) for u in part], [u.text for u in part])
+
+
+@torch.no_grad()
+def evaluate(model, utterances):
+    """One row of a history: validation loss (nats), CER and WER (%), and the first transcript."""
+    model.eval()
+    loss = model.loss(batch_of(utterances)).item()
+    texts = model.transcribe(utterances)
+    cer, wer = error_rates([u.text for u in utterances], texts)
+    return {"validation": loss, "cer": cer, "wer": wer, "says": texts[0]}
+
+
+def fit(model, batches, steps, learning_rate, evaluate=None, watch=None, stop=None):
+    """Trains `model` for `steps` steps and returns the history: a row before it and one after every `STEPS`.
+
+    A row is what `evaluate(model)` returns, a dict, with the mean training loss as "train" and the loss of each step
+    as "steps"; without `evaluate`, only these. `watch(model, step)` is called after each step. AdamW; the learning rate
+    rises for a tenth of the steps, then falls to nothing (OneCycleLR); the gradient's length is capped at 5. `stop`:
+    break off after so many of the steps. Raises ValueError for fewer than FEWEST steps.
+    """
+    if steps < FEWEST:
+        raise ValueError(f"steps: {steps} came, expected at least {FEWEST}, for a learning rate that rises and falls")
     optimizer = torch.optim.AdamW(model.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, epochs * STEPS, pct_start=0.1)
-    history = [evaluate(model)]
-    for number in range(epochs):
-        model.train()
-        losses = []
-        for batch in itertools.islice(batches, STEPS):
-            loss = loss_of(model, batch)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        history.append({"train": sum(losses) / len(losses), **evaluate(model)})
-        progress(f"epoch {number + 1} of {epochs}: validation loss {history[-1]['validation']:.2f}")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps, pct_start=0.1)
+    history = [evaluate(model) if evaluate else {}]
+    losses = []
+    model.train()
+    last = stop or steps
+    for step, batch in enumerate(itertools.islice(batches, last), 1):
+        losses.append(_step(model, batch, optimizer))
+        schedule.step()
+        if watch:
+            watch(model, step)
+        if step % STEPS == 0 or step == last:
+            row = {"train": sum(losses) / len(losses), "steps": losses}
+            history.append(row | (evaluate(model) if evaluate else {}))
+            progress(f"step {step} of {steps}: loss {row['train']:.2f}")
+            losses = []
+            model.train()
     return history
+
+
+def _step(model, batch, optimizer):
+    """One step; the loss before it."""
+    loss = model.loss(batch)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    optimizer.step()
+    return loss.item()

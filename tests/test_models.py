@@ -1,0 +1,83 @@
+"""The models: one contract, and padding must not matter."""
+
+import math
+
+import pytest
+import torch
+
+from asr_losses import codes, models, recipes, speech
+from asr_losses.encoders import ConvEncoder, RecurrentEncoder
+from asr_losses.features import BANDS
+from asr_losses.models import batch_of
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    generator = torch.Generator().manual_seed(1)
+    said = speech.utterances(speech.load_clips("test"), 6, generator)
+    return sorted([*said, speech.nothing(generator)], key=lambda u: u.seconds)
+
+
+def all_models():
+    centres = torch.randn(9, codes.FRAMES * BANDS)
+    return [
+        models.CTC(ConvEncoder()), models.CTC(RecurrentEncoder()), models.CTC(ConvEncoder((1,)), 0.1, 0.5),
+        models.EncoderDecoder(ConvEncoder()), models.EncoderDecoder(ConvEncoder(), guidance=1.0),
+        models.SpeechLanguageModel(centres), models.SpeechLanguageModel(centres, all_tokens=True),
+    ]
+
+
+def test_one_contract(spoken):
+    for model in all_models():
+        loss = model.loss(batch_of(spoken))
+        assert loss.ndim == 0 and loss.isfinite()
+        loss.backward()
+        assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+        texts = model.transcribe(spoken)
+        assert len(texts) == len(spoken) and not model.training
+        assert all(isinstance(text, str) for text in texts)
+        if hasattr(model, "paths"):
+            for path, u in zip(model.paths(spoken), spoken):
+                assert (path.diff() >= 0).all() and set(range(1, 2 * len(u.text), 2)) <= set(path.tolist())
+
+
+@pytest.mark.parametrize("encoder", [ConvEncoder, RecurrentEncoder])
+def test_padding_changes_nothing(encoder, spoken):
+    model = models.CTC(encoder())
+    model.loss(batch_of(spoken))  # one step of training mode, so that the norms have seen something
+    together = model.listen(spoken)
+    for u, log_probs in zip(spoken, together):
+        (alone,) = model.listen([u])
+        assert len(alone) == len(log_probs) == math.ceil((1 + len(u.samples) // 80) / 4)
+        if encoder is ConvEncoder:  # the recurrent layer runs backwards from the padding
+            torch.testing.assert_close(log_probs, alone, rtol=0, atol=1e-9)
+
+
+def test_smoothing_and_priors_are_for_training_only(spoken):
+    plain, other = models.CTC(ConvEncoder()), models.CTC(ConvEncoder(), smoothing=0.1, prior_weight=0.5)
+    other.load_state_dict(plain.state_dict())
+    batch = batch_of(spoken)
+    assert plain.eval().loss(batch) == other.eval().loss(batch)
+    assert plain.train().loss(batch) != other.train().loss(batch)
+
+
+def test_smoothed_scores_and_priors_by_hand():
+    model = models.CTC(ConvEncoder(), smoothing=0.1, prior_weight=0.5)
+    log_probs = torch.randn(3, 2, models.C).log_softmax(2)
+    by_hand = (0.9 * log_probs.exp() + 0.1 / models.C).log() - 0.5 * math.log(1 / models.C)
+    torch.testing.assert_close(model._scores(log_probs), by_hand)
+
+
+def test_the_models_of_the_recipes_hold_the_contract():
+    for name in recipes.RECIPES:
+        model = recipes.load(name)
+        assert not model.training and next(model.parameters()).dtype == torch.get_default_dtype()
