@@ -13,7 +13,7 @@ def keep(x, frames):
 
 class Gate(nn.Module):
     """Turns whole channels up or down, by their means over the utterance (Hu et al. 2018, section 3; for speech
-    Han et al. 2020, section 2.2.1).
+    Han et al. 2020).
     """
 
     def __init__(self, width):

@@ -101,7 +101,7 @@ class EncoderDecoder(nn.Module):
     """An encoder, and a decoder of two layers that writes one token after the other while it attends to it.
 
     `guidance`: weight of the penalty on attention far from the diagonal (Tachibana et al. 2018, section 4). `joint`:
-    weight of a CTC loss on the encoder (Kim et al. 2017, section 3.1), for training only.
+    weight of a CTC loss on the encoder (Kim et al. 2017), for training only.
     """
 
     frame_shift = 4 * FRAME_SHIFT
