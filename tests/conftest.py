@@ -7,6 +7,7 @@ import os
 import matplotlib.image
 import numpy as np
 import pytest
+import torch
 from nbval.plugin import IPyNbCell
 
 # Nobody listens to the kernels that the tests start, also where the tests themselves run in a notebook's terminal.
@@ -76,3 +77,13 @@ def browser():
         browser = launch(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def float64():
+    """Torch's default dtype is float64 for one test, and its random state starts at 0."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)

@@ -1,5 +1,4 @@
-"""JupyterLab for real: every lesson is opened in Chromium, first untrusted, then run: all of it, or of a lesson that
-trains for minutes (nbval runs that anyway) the first section.
+"""JupyterLab for real: every lesson is opened in Chromium, first untrusted, then Run All.
 
 Screenshots are kept in the folder that the variable ARTIFACTS names (else in pytest's temporary one).
 """
@@ -20,7 +19,6 @@ from interactive_checks import PLAY, figures_of
 from notebook_checks import ROOT
 
 LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb") if not path.stem.endswith("_solutions"))
-TRAINING = {"01_ctc.ipynb"}
 # In the page: what JupyterLab holds of the notebook. Cells out of sight are not in the page, but in this model.
 MODEL = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === "code").map(cell => cell.toJSON())"""
 READY = """() => window.jupyterapp && jupyterapp.shell.currentWidget?.content?.model?.cells.length > 1
@@ -73,19 +71,6 @@ def lab(tmp_path_factory):
         server.wait(timeout=60)
 
 
-def trust_and_run_first_section(page, stored):
-    """Trusts the notebook, so that its stored figures answer, and runs what stands above the second section."""
-    page.evaluate("() => { jupyterapp.commands.execute('notebook:trust') }")
-    page.locator(".jp-Dialog .jp-mod-accept").click()
-    page.wait_for_function("() => jupyterapp.shell.currentWidget.content.model.cells.get(1).trusted", timeout=60_000)
-    second = next(i for i, cell in enumerate(stored.cells) if cell.source.startswith("## 2. "))
-    run = """async i => {
-      jupyterapp.shell.currentWidget.content.activeCellIndex = i;
-      await jupyterapp.commands.execute("notebook:run-all-above");
-    }"""
-    page.evaluate(run, second)
-
-
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_run_all(lesson, browser, lab, tmp_path):
     stored = nbformat.read(ROOT / "notebooks" / lesson, as_version=4)
@@ -106,12 +91,9 @@ def test_run_all(lesson, browser, lab, tmp_path):
     assert page.locator(".asr-figure .bar").count() == 0
 
     page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=120_000)
-    if lesson in TRAINING:
-        trust_and_run_first_section(page, stored)
-    else:
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.wait_for_function(DONE, timeout=3_600_000, polling=500)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_function(DONE, timeout=3_600_000, polling=500)
     cells = page.evaluate(MODEL)
     written = [cell for cell in cells if "".join(cell["source"]).strip()]
     assert [cell["execution_count"] for cell in written] == list(range(1, len(written) + 1))

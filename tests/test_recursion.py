@@ -9,12 +9,7 @@ import torch.nn.functional as F
 from asr_losses import recursion
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.mark.parametrize("target", [[], [1], [1, 2], [1, 1], [2, 2, 1]])
