@@ -141,7 +141,7 @@ MUTATIONS = [
     (ALIGNED, ALIGN, "middles = [u + 0.5 for u", "middles = [u for u"),
     (DECODED, DECODING, "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
     (DECODED, DECODING, "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
-    (SOUNDS, FEATURES, "return (mel - mel.mean()) / mel.std()", "return mel / mel.std()"),
+    (SOUNDS, FEATURES, "return mel / mel.std().clamp(min=1e-4)", "return mel"),
     (SOUNDS, FEATURES,  # padded lengths
      "torch.tensor([len(mel) for mel in log_mels], device",
      "torch.tensor([max(map(len, log_mels))] * len(log_mels), device"),
@@ -150,6 +150,11 @@ MUTATIONS = [
     (SOUNDS, SPEECH,  # no seed
      "torch.randn(length + 1, generator=generator, dtype", "torch.randn(length + 1, dtype"),
     (SOUNDS, SPEECH, "if silent and draw(0, 1, generator) < silent:", "if False:"),  # somebody always speaks
+    (SOUNDS, SPEECH, "wanted = draw(0, 1, generator) < natural", "wanted = True"),
+    (SOUNDS, FEATURES, "mel = mel - mel.mean(0)", "mel = mel - mel.mean()"),  # hears the microphone
+    (SOUNDS, FEATURES, "mel.max() - RANGE", "mel.max() - 2 * RANGE"),
+    (SOUNDS, FEATURES, "1 + tempo * draw(-1, 1, generator)", "1 + tempo * draw(0, 1, generator)"),  # only slower
+    (TOKENS, ASR + "models.py", "torch.where(place < begin, place, place - begin)", "place"),
     (SOUNDS, SPEECH, "silence.new_tensor(LOUDNESS)", "silence.new_tensor(0.0)"),  # digital zero
     (SOUNDS, SPEECH, "louder * clip.samples.double()", "clip.samples.double()"),
     (ALIGNED, ALIGN, "model.frame_shift) - lag, lag.item()", "model.frame_shift), lag.item()"),  # the lag stays
@@ -158,6 +163,8 @@ MUTATIONS = [
     (TRAINED, RECIPES, '"ctc_aligner": Recipe("ctc", 500,', '"ctc_aligner": Recipe("ctc", 600,'),
     (TRAINED, FEATURES, "0.15 * draw(-1, 1, generator)", "0.16 * draw(-1, 1, generator)"),  # other speech
     (TRAINED, ASR + "training.py", "clip_grad_norm_(model.parameters(), 5.0)", "clip_grad_norm_(model.parameters(), 0.1)"),
+    (TRAINED, ASR + "training.py", "exponent - bits, -40", "exponent - 60, -80"),  # the last digits grow
+    (TRAINED, ASR + "training.py", ".div_(unit).round_()", ".div_(unit).floor_()"),
     (TRAINED, ASR + "encoders.py", "x * 2 * self.excite", "x * self.excite"),
     (TRAINED, ASR + "data/digits.csv", entry(1, "word", "one")),
     (TRAINED, ASR + "weights/ctc_aligner.safetensors", lambda content: content[:-4] + bytes(4)),

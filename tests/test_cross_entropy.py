@@ -132,9 +132,18 @@ def test_padding_does_not_matter_to_the_language_model(spoken):
             assert (logits[n, :L] - alone).abs().max() < 1e-6
             text = labels[n][labels[n] != PAD].tolist()
             assert decoding.written(text) == spoken[n].text and text[-1] == EOS
-    model.all_tokens = True
-    _, everything = model.inputs_and_labels(batch_of(spoken))
-    assert (everything != PAD).sum() == sum(len(s) - 1 for s in sequences)
+
+
+def test_the_text_has_the_same_positions_behind_speech_of_any_length():
+    model = models.SpeechLanguageModel(torch.randn(9, 160)).eval()
+    seen = []
+    model.layers.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    text = [BOS, 3, 4, EOS]
+    for spoken in (5, 8):
+        model(torch.tensor([[V + 1] * spoken + text]))
+    torch.testing.assert_close(seen[0][:, -4:], seen[1][:, -4:])
+    torch.testing.assert_close(seen[0][:, :5], seen[1][:, :5])
+    assert not torch.allclose(seen[0][:, 0], seen[0][:, 1])  # the codes have positions of their own
 
 
 def test_codes_are_the_nearest_centres():

@@ -24,9 +24,9 @@ def spoken():
 def all_models():
     centres = torch.randn(9, codes.FRAMES * BANDS)
     return [
-        models.CTC(ConvEncoder()), models.CTC(RecurrentEncoder()), models.CTC(ConvEncoder((1,)), 0.1, 0.5),
+        models.CTC(ConvEncoder()), models.CTC(RecurrentEncoder()), models.CTC(ConvEncoder((1,)), 0.5),
         models.EncoderDecoder(ConvEncoder()), models.EncoderDecoder(ConvEncoder(), guidance=1.0),
-        models.SpeechLanguageModel(centres), models.SpeechLanguageModel(centres, all_tokens=True),
+        models.SpeechLanguageModel(centres),
     ]
 
 
@@ -56,19 +56,26 @@ def test_padding_changes_nothing(encoder, spoken):
             torch.testing.assert_close(log_probs, alone, rtol=0, atol=1e-9)
 
 
-def test_smoothing_and_priors_are_for_training_only(spoken):
-    plain, other = models.CTC(ConvEncoder()), models.CTC(ConvEncoder(), smoothing=0.1, prior_weight=0.5)
+def test_priors_are_for_training_only(spoken):
+    plain, other = models.CTC(ConvEncoder()), models.CTC(ConvEncoder(), prior_weight=0.5)
     other.load_state_dict(plain.state_dict())
     batch = batch_of(spoken)
     assert plain.eval().loss(batch) == other.eval().loss(batch)
     assert plain.train().loss(batch) != other.train().loss(batch)
 
 
-def test_smoothed_scores_and_priors_by_hand():
-    model = models.CTC(ConvEncoder(), smoothing=0.1, prior_weight=0.5)
-    log_probs = torch.randn(3, 2, models.C).log_softmax(2)
-    by_hand = (0.9 * log_probs.exp() + 0.1 / models.C).log() - 0.5 * math.log(1 / models.C)
-    torch.testing.assert_close(model._scores(log_probs), by_hand)
+def test_priors_by_hand(spoken, monkeypatch):
+    model = models.CTC(ConvEncoder(), prior_weight=0.5)
+    model.prior = torch.rand(models.C).softmax(0)
+    expected = 0.99 * model.prior
+    log_probs = torch.randn(2, 90, models.C).log_softmax(2)
+    monkeypatch.setattr(model, "forward", lambda *_: (log_probs, torch.tensor([90, 90])))
+    batch = batch_of(spoken[-2:])
+    loss = model.loss(batch)
+    expected = expected + 0.01 * log_probs.exp().mean((0, 1))
+    torch.testing.assert_close(model.prior, expected)
+    by_hand = models.loss_per_character(log_probs - 0.5 * expected.log(), torch.tensor([90, 90]), batch)
+    torch.testing.assert_close(loss, by_hand)
 
 
 def test_the_models_of_the_recipes_hold_the_contract():

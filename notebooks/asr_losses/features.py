@@ -14,6 +14,7 @@ from asr_losses.speech import SAMPLE_RATE, draw, encode
 
 N_FFT, WINDOW, SHIFT, BANDS = 256, 200, 80, 40  # samples: a window of 25 ms every 10 ms
 FRAME_SHIFT = SHIFT / SAMPLE_RATE  # seconds
+RANGE = 50 * math.log(10) / 10  # 50 dB of power, in nats
 
 
 def mel_filters():
@@ -37,7 +38,9 @@ _HANN = torch.hann_window(WINDOW, dtype=torch.float64, device="cpu")
 def log_mel(samples):
     """`samples (L,)` to `(T, 40)`, float64; T = 1 + L // 80.
 
-    Each utterance is shifted and scaled to mean 0 and standard deviation 1 over all its values.
+    What lies more than 50 dB below the loudest value is raised to that floor; every band's mean over the utterance is
+    taken off, and with it what a microphone or a room does to all frames alike (cepstral mean normalisation: Atal 1974);
+    then all is scaled to standard deviation 1.
     Raises ValueError for samples that are no floats or not finite, and for fewer than a window of the transform.
     """
     floats("samples", samples, "(L,)")
@@ -47,8 +50,11 @@ def log_mel(samples):
         raise ValueError(f"samples: shape {tuple(samples.shape)} came, expected (L,) with L >= {N_FFT}")
     window, filters = _HANN.to(samples.device), _FILTERS.to(samples.device)
     spectrum = torch.stft(samples.double(), N_FFT, SHIFT, WINDOW, window, center=True, return_complex=True)  # (129, T)
-    mel = (spectrum.abs().square().T @ filters).clamp(min=1e-8).log()  # (T, 40)
-    return (mel - mel.mean()) / mel.std().clamp(min=1e-4)
+    power = torch.view_as_real(spectrum).square().sum(2)
+    mel = (power.T @ filters).clamp(min=1e-8).log()  # (T, 40)
+    mel = mel.clamp(min=mel.max() - RANGE)
+    mel = mel - mel.mean(0)
+    return mel / mel.std().clamp(min=1e-4)
 
 
 @dataclass
@@ -78,17 +84,20 @@ def collate(log_mels, texts):
     )
 
 
-def augment(log_mel, generator):
+def augment(log_mel, generator, tempo=0.0):
     """`log_mel (T, 40)` as if another voice had said it elsewhere, with holes; a new tensor.
 
     The bands are moved (scale +-15 %, shift +-3 bands), as a longer or shorter vocal tract moves
     them; a smooth random curve is added over the bands, as another microphone would; one block of
     up to 6 bands and one of up to 8 frames are set to 0, the mean (SpecAugment's masks: Park et al.
-    2019, section 2).
+    2019, section 2). With `tempo`, it lasts up to this share longer or shorter.
     """
     T, device = len(floats("log_mel", log_mel, f"(T, {BANDS})")), log_mel.device
     if log_mel.shape[1] != BANDS:
         raise ValueError(f"log_mel: shape {tuple(log_mel.shape)} came, expected (T, {BANDS})")
+    if tempo:
+        T = round(T * (1 + tempo * draw(-1, 1, generator)))
+        log_mel = torch.nn.functional.interpolate(log_mel.T[None], size=T, mode="linear")[0].T
     scale, shift = 1 + 0.15 * draw(-1, 1, generator), 3 * draw(-1, 1, generator)
     source = ((torch.arange(BANDS, device=device) - BANDS / 2) * scale + BANDS / 2 + shift).clamp(0, BANDS - 1.001)
     low = source.long()

@@ -41,17 +41,15 @@ def loss_per_character(scores, frames, batch):
 class CTC(nn.Module):
     """An encoder and one layer that gives every frame a distribution over blank and characters.
 
-    `smoothing`: this share of every frame's probability is spread evenly before the loss sees it. `prior_weight`:
-    how much of each label's running mean probability the loss takes off (Huang et al. 2024, section 3).
+    `prior_weight`: how much of each label's running mean probability the loss takes off (Huang et al. 2024, section 3).
     """
 
     frame_shift = 4 * FRAME_SHIFT
 
-    def __init__(self, encoder, smoothing=0.0, prior_weight=0.0):
+    def __init__(self, encoder, prior_weight=0.0):
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(encoder.width, C)
-        self.smoothing = smoothing
         self.prior_weight = prior_weight
         self.register_buffer("prior", torch.full((C,), 1 / C))
 
@@ -65,16 +63,8 @@ class CTC(nn.Module):
         log_probs, frames = self(batch.log_mel, batch.frames)
         if self.training:
             self.prior = 0.99 * self.prior + 0.01 * log_probs.detach().exp().mean((0, 1))
-            log_probs = self._scores(log_probs)
-        return loss_per_character(log_probs, frames, batch)
-
-    def _scores(self, log_probs):
-        """What the loss is trained on."""
-        if self.smoothing:
-            log_probs = ((1 - self.smoothing) * log_probs.exp() + self.smoothing / C).log()
-        if self.prior_weight:
             log_probs = log_probs - self.prior_weight * self.prior.log()
-        return log_probs
+        return loss_per_character(log_probs, frames, batch)
 
     @torch.no_grad()
     def listen(self, utterances):
@@ -187,28 +177,29 @@ class EncoderDecoder(nn.Module):
 class SpeechLanguageModel(nn.Module):
     """A decoder alone: reads the speech as codes, then writes the text behind it.
 
-    `centres (K, 160)`: see `codes.codebook`. `informed`: codes that sound alike start with like vectors.
-    `all_tokens`: the loss counts the codes, too, and not only the text.
+    `centres (K, 160)`: see `codes.codebook`; codes that sound alike start with like vectors. Positions are counted
+    from the first code, and once more from BOS, so that a token's position does not hang on how long the speech is.
     """
 
-    def __init__(self, centres, informed=True, all_tokens=False, width=96):
+    def __init__(self, centres, width=96):
         super().__init__()
-        self.all_tokens = all_tokens
         self.register_buffer("centres", centres)
         self.embedding = nn.Embedding(V + len(centres), width)
         nn.init.normal_(self.embedding.weight, std=0.5)
-        if informed:
-            projection = torch.randn(codes.FRAMES * BANDS, width) / (codes.FRAMES * BANDS) ** 0.5
-            self.embedding.weight.data[V:] = (centres - centres.mean(0)) @ projection
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, batch_first=True, norm_first=True)
+        projection = torch.randn(codes.FRAMES * BANDS, width) / (codes.FRAMES * BANDS) ** 0.5
+        self.embedding.weight.data[V:] = (centres - centres.mean(0)) @ projection
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, 3, nn.LayerNorm(width), enable_nested_tensor=False)
         self.head = nn.Linear(width, V + len(centres))
 
     def forward(self, tokens):
         """Logits `(N, L, V + K)` for what comes after each of tokens `(N, L)`."""
         x = self.embedding(tokens)
+        place = torch.arange(tokens.shape[1]).expand_as(tokens)
+        begin = (tokens == BOS).long().argmax(1, keepdim=True)  # 0 where there is none
+        place = torch.where(place < begin, place, place - begin)
         hide = ~causal(x.shape[1])  # torch's polarity: True hides
-        return self.head(self.layers(x + positions(*x.shape[1:]), mask=hide))
+        return self.head(self.layers(x + positions(*x.shape[1:])[place], mask=hide))
 
     def sequence(self, log_mel, text):
         """Codes, BOS, characters, EOS: `(L,)`, from a log-mel `(T, 40)`."""
@@ -216,13 +207,13 @@ class SpeechLanguageModel(nn.Module):
         return torch.cat([spoken, torch.tensor([BOS, *text, EOS])])
 
     def inputs_and_labels(self, batch):
-        """Both `(N, L)`, one apart. Unless `all_tokens`, only the text has labels."""
+        """Both `(N, L)`, one apart. Only the text has labels."""
         texts = [row[:U].tolist() for row, U in zip(batch.targets, batch.target_lengths)]
         mels = [mel[:T] for mel, T in zip(batch.log_mel, batch.frames)]
         tokens = pad_sequence([self.sequence(mel, text) for mel, text in zip(mels, texts)], batch_first=True)
         labels = tokens[:, 1:]
         spoken = (labels >= V) | (labels == BOS)
-        return tokens[:, :-1], labels if self.all_tokens else labels.masked_fill(spoken, PAD)
+        return tokens[:, :-1], labels.masked_fill(spoken, PAD)
 
     def loss(self, batch):
         """The mean cross-entropy of the text's tokens, EOS among them."""

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import safetensors.torch
@@ -34,18 +35,23 @@ class Recipe:
     model: dict = field(default_factory=dict)  # arguments of the model
     encoder: dict = field(default_factory=dict)  # arguments of its ConvEncoder
     speech: dict = field(default_factory=dict)  # arguments of training.batches
+    tempo: float = 0.0  # goes to features.augment
     augmented: bool = True
 
 
-SPOKEN = dict(silent=0.05)  # one utterance in twenty says nothing
-READER = dict(width=64, gated=True)
+SPOKEN = dict(silent=0.05, natural=0.5)  # one utterance in twenty says nothing; half of all are by natural voices
+NOISY = dict(snr_db=(10.0, 35.0), level_db=6.0)
+MILD = dict(snr_db=(15.0, 40.0), level_db=3.0)
 RECIPES = {
-    "ctc_reader": Recipe("ctc", 3000, 0.01, encoder=READER, speech=SPOKEN),
+    "ctc_reader": Recipe(
+        "ctc", 3600, 0.01, {}, dict(dilations=(1, 2, 4, 8, 1), width=64, gated=True), SPOKEN | NOISY, tempo=0.2
+    ),
     "ctc_aligner": Recipe("ctc", 500, 0.01, dict(prior_weight=0.5), dict(dilations=(1,)), SPOKEN, augmented=False),
     "encoder_decoder": Recipe(
-        "encoder_decoder", 2000, 0.002, dict(joint=0.3), speech=SPOKEN | dict(snr_db=(15.0, 40.0), level_db=3.0)
+        "encoder_decoder", 3600, 0.003, dict(joint=0.1), dict(dilations=(1, 2, 4, 8), width=64, gated=True),
+        SPOKEN | MILD,
     ),
-    "decoder_only": Recipe("decoder_only", 2600, 0.002, speech=SPOKEN | dict(words=(1, 3))),
+    "decoder_only": Recipe("decoder_only", 3600, 0.002, speech=SPOKEN | dict(words=(1, 3))),
 }
 
 
@@ -106,7 +112,7 @@ def train(name, seed=0, evaluate=None, watch=None, stop=None):
 def batches(name, seed=0):
     """What the model `name` is trained on: Batches without end."""
     recipe = recipe_of(name)
-    change = features.augment if recipe.augmented else training.unchanged
+    change = partial(features.augment, tempo=recipe.tempo) if recipe.augmented else training.unchanged
     return training.batches(speech.load_clips("train"), seed, change=change, **recipe.speech)
 
 

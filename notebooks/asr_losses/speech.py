@@ -184,10 +184,11 @@ def _recorded(speech, loudness, generator, snr_db):
     return (samples.clamp(-1, 1) * 32767).round() / 32767
 
 
-def utterances(clips, count, generator, words=(1, 6), silent=0.0, **how):
+def utterances(clips, count, generator, words=(1, 6), silent=0.0, natural=None, **how):
     """`count` fresh Utterances of `words[0]` to `words[1]` words, as a list; a share `silent` of them says nothing.
 
-    Speaker, number of words, words and renditions are drawn anew for each, all uniformly; `how` goes to `join`.
+    Speaker, number of words, words and renditions are drawn anew for each, all uniformly; with `natural`, this share
+    comes from the natural voices among the clips. `how` goes to `join`.
     """
     if not len(clips):
         raise ValueError("clips: an empty list came, expected at least one Clip")
@@ -197,12 +198,22 @@ def utterances(clips, count, generator, words=(1, 6), silent=0.0, **how):
         raise ValueError(f"words: {words} came, expected (fewest, most) with 1 <= fewest <= most")
     if not 0 <= silent <= 1:
         raise ValueError(f"silent: {silent} came, expected a share, from 0 to 1")
+    if natural is not None and not (0 <= natural <= 1 and len({is_natural(clip.speaker) for clip in clips}) == 2):
+        raise ValueError(f"natural: {natural} came, expected a share, from 0 to 1, and clips of natural and other voices")
     voices = by_speaker(clips)
-    return [_utterance(voices, generator, words, silent, how) for _ in range(count)]
+    return [_utterance(voices, generator, words, silent, natural, how) for _ in range(count)]
 
 
-def _utterance(voices, generator, words, silent, how):
-    speaker = choose(list(voices), generator)
+def _speaker(voices, natural, generator):
+    """One of the speakers; a natural voice with the probability `natural`, if that is not None."""
+    if natural is None:
+        return choose(list(voices), generator)
+    wanted = draw(0, 1, generator) < natural
+    return choose([voice for voice in voices if is_natural(voice) == wanted], generator)
+
+
+def _utterance(voices, generator, words, silent, natural, how):
+    speaker = _speaker(voices, natural, generator)
     if silent and draw(0, 1, generator) < silent:
         return nothing(generator, speaker, how.get("snr_db", (25.0, 40.0)))
     vocabulary = list(voices[speaker])
