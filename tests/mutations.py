@@ -150,7 +150,7 @@ MUTATIONS = [
     (SOUNDS, SPEECH,  # no seed
      "torch.randn(length + 1, generator=generator, dtype", "torch.randn(length + 1, dtype"),
     (SOUNDS, SPEECH, "if silent and draw(0, 1, generator) < silent:", "if False:"),  # somebody always speaks
-    (SOUNDS, SPEECH, "wanted = draw(0, 1, generator) < natural", "wanted = True"),
+    (SOUNDS, SPEECH, "speakers[draw(0, 1, generator) < natural]", "speakers[True]"),
     (SOUNDS, FEATURES, "mel = mel - mel.mean(0)", "mel = mel - mel.mean()"),  # hears the microphone
     (SOUNDS, FEATURES, "mel.max() - RANGE", "mel.max() - 2 * RANGE"),
     (SOUNDS, FEATURES, "1 + tempo * draw(-1, 1, generator)", "1 + tempo * draw(0, 1, generator)"),  # only slower

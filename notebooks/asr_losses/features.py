@@ -50,7 +50,7 @@ def log_mel(samples):
         raise ValueError(f"samples: shape {tuple(samples.shape)} came, expected (L,) with L >= {N_FFT}")
     window, filters = _HANN.to(samples.device), _FILTERS.to(samples.device)
     spectrum = torch.stft(samples.double(), N_FFT, SHIFT, WINDOW, window, center=True, return_complex=True)  # (129, T)
-    power = torch.view_as_real(spectrum).square().sum(2)
+    power = spectrum.real.square() + spectrum.imag.square()
     mel = (power.T @ filters).clamp(min=1e-8).log()  # (T, 40)
     mel = mel.clamp(min=mel.max() - RANGE)
     mel = mel - mel.mean(0)

@@ -201,19 +201,17 @@ def utterances(clips, count, generator, words=(1, 6), silent=0.0, natural=None, 
     if natural is not None and not (0 <= natural <= 1 and len({is_natural(clip.speaker) for clip in clips}) == 2):
         raise ValueError(f"natural: {natural} came, expected a share, from 0 to 1, and clips of natural and other voices")
     voices = by_speaker(clips)
-    return [_utterance(voices, generator, words, silent, natural, how) for _ in range(count)]
+    speakers = {kind: [voice for voice in voices if is_natural(voice) == kind] for kind in (True, False)}
+
+    def speaker():
+        if natural is None:
+            return choose(list(voices), generator)
+        return choose(speakers[draw(0, 1, generator) < natural], generator)
+
+    return [_utterance(voices, speaker(), generator, words, silent, how) for _ in range(count)]
 
 
-def _speaker(voices, natural, generator):
-    """One of the speakers; a natural voice with the probability `natural`, if that is not None."""
-    if natural is None:
-        return choose(list(voices), generator)
-    wanted = draw(0, 1, generator) < natural
-    return choose([voice for voice in voices if is_natural(voice) == wanted], generator)
-
-
-def _utterance(voices, generator, words, silent, natural, how):
-    speaker = _speaker(voices, natural, generator)
+def _utterance(voices, speaker, generator, words, silent, how):
     if silent and draw(0, 1, generator) < silent:
         return nothing(generator, speaker, how.get("snr_db", (25.0, 40.0)))
     vocabulary = list(voices[speaker])
