@@ -205,7 +205,7 @@ def test_natural_voices_per_split():
 def test_other_engines_are_in_every_split(shipped):
     rows, _ = shipped
     speakers = groups([row for row in rows if row["engine"] != "kokoro"], "split", "speaker")
-    assert {split: len(there) for split, there in speakers.items()} == dict(train=27, validation=6, test=9)
+    assert {split: len(there) for split, there in speakers.items()} == dict(train=62, validation=6, test=9)
     for split, engines in groups(rows, "split", "engine").items():
         assert {"kokoro", "espeak"} <= engines and engines & {"flite", "pico"}, split
 
