@@ -163,7 +163,7 @@ MUTATIONS = [
     (TRAINED, RECIPES, '"ctc_aligner": Recipe("ctc", 500,', '"ctc_aligner": Recipe("ctc", 600,'),
     (TRAINED, FEATURES, "0.15 * draw(-1, 1, generator)", "0.16 * draw(-1, 1, generator)"),  # other speech
     (TRAINED, ASR + "training.py", "clip_grad_norm_(model.parameters(), 5.0)", "clip_grad_norm_(model.parameters(), 0.1)"),
-    (TRAINED, ASR + "training.py", "exponent - bits, -40", "exponent - 60, -80"),  # the last digits grow
+    (TRAINED, ASR + "training.py", "exponent - 10, -40", "exponent - 60, -80"),  # the last digits grow
     (TRAINED, ASR + "training.py", ".div_(unit).round_()", ".div_(unit).floor_()"),
     (TRAINED, ASR + "encoders.py", "x * 2 * self.excite", "x * self.excite"),
     (TRAINED, ASR + "data/digits.csv", entry(1, "word", "one")),

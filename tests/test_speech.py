@@ -143,6 +143,12 @@ def test_tempo_changes_the_length_and_leaves_room_for_the_text():
     assert 0.79 < min(ratios) < 0.85 and 1.15 < max(ratios) < 1.21
 
 
+def test_a_bad_tempo_is_refused():
+    for bad in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=f"tempo: {bad} came, expected a share"):
+            augment(torch.randn(9, 40), torch.Generator(), tempo=bad)
+
+
 def test_a_share_of_natural_voices():
     clips = speech.load_clips("train")
     for share in (0.0, 0.4, 1.0):

@@ -95,8 +95,10 @@ def augment(log_mel, generator, tempo=0.0):
     T, device = len(floats("log_mel", log_mel, f"(T, {BANDS})")), log_mel.device
     if log_mel.shape[1] != BANDS:
         raise ValueError(f"log_mel: shape {tuple(log_mel.shape)} came, expected (T, {BANDS})")
+    if not 0 <= tempo < 1:
+        raise ValueError(f"tempo: {tempo} came, expected a share, from 0 to less than 1")
     if tempo:
-        T = round(T * (1 + tempo * draw(-1, 1, generator)))
+        T = max(1, round(T * (1 + tempo * draw(-1, 1, generator))))
         log_mel = torch.nn.functional.interpolate(log_mel.T[None], size=T, mode="linear")[0].T
     scale, shift = 1 + 0.15 * draw(-1, 1, generator), 3 * draw(-1, 1, generator)
     source = ((torch.arange(BANDS, device=device) - BANDS / 2) * scale + BANDS / 2 + shift).clamp(0, BANDS - 1.001)

@@ -73,17 +73,17 @@ def fit(model, batches, steps, learning_rate, evaluate=None, watch=None, stop=No
     return history
 
 
-def round_gradients(model, bits=10):
-    """Rounds each parameter's gradient to multiples of 2^-bits of the power of two above its largest entry, and of 2^-40.
+def round_gradients(model):
+    """Rounds each parameter's gradient to multiples of 2^-10 of the power of two above its largest entry, and of 2^-40.
 
-    Learning does not need more digits. Processors that add in another order differ in the last ones, and step by step
+    Processors that add in another order differ in the last ones, and step by step
     training makes such a difference larger, until the models are different ones; rounding takes it off before it grows.
     A gradient that is nothing but such differences, as a bias has in front of a BatchNorm, becomes 0.
     """
     for parameter in model.parameters():
         if parameter.grad is not None:
             _, exponent = math.frexp(parameter.grad.abs().max().item())
-            unit = math.ldexp(1.0, max(exponent - bits, -40))
+            unit = math.ldexp(1.0, max(exponent - 10, -40))
             parameter.grad.div_(unit).round_().mul_(unit)
 
 
