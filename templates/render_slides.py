@@ -2,7 +2,7 @@
 
 The deck is one file that loads nothing from anywhere. Code cells of more than 12 lines show
 only their outputs, unless they carry the tag `show-source`; so do cells with the tag `hide-source`
-and cells that draw a figure (tag `figure:NAME`). Where something is predicted, the outputs come one by one.
+and cells that draw a figure (tag `figure:NAME`). The output of a cell with the tag `wait` comes at the next key.
 """
 
 import base64
@@ -74,13 +74,9 @@ def mark_sources(notebook):
 
 
 def mark_outputs(notebook):
-    """On a slide with a prediction, or whose note says to ask first, each output waits for a key."""
-    asked = False
+    """The output of a cell with the tag `wait` waits for a key: the room commits first."""
     for cell in notebook.cells:
-        if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide"):
-            asked = re.search("before (the output|you show)", cell.metadata.get("speaker_note", ""))
-        asked = asked or "**Prediction" in cell.source
-        cell.metadata.output_waits = bool(asked)
+        cell.metadata.output_waits = "wait" in cell.metadata.get("tags", [])
 
 
 def embed(page, folder):

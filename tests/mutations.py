@@ -31,8 +31,11 @@ ATTENTION = ASR + "attention.py"
 TEXTS = ASR + "cross_entropy.py"
 RECIPES = ASR + "recipes.py"
 LESSON0 = "notebooks/00_alignment_problem.ipynb"
-LESSON1 = "notebooks/01_ctc.ipynb"
-LESSON2 = "notebooks/02_cross_entropy.ipynb"
+LESSON10 = "notebooks/10_ctc_loss.ipynb"
+LESSON11 = "notebooks/11_ctc_training.ipynb"
+LESSON12 = "notebooks/12_ctc_alignment.ipynb"
+LESSON20 = "notebooks/20_cross_entropy.ipynb"
+LESSON21 = "notebooks/21_encoder_decoder.ipynb"
 STYLE, PAGE = "templates/slides/style.css", "templates/slides/index.html.j2"
 DECK, PLAYED = "tests/test_slides.py -k 00_alignment", "tests/test_interactive.py"
 STATIC = "tests/test_notebooks.py"
@@ -181,7 +184,7 @@ MUTATIONS = [
     (INPUTS, DECODING, 'unicodedata.normalize("NFC", text)', "text"),
     (INPUTS, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
     (INPUTS, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
-    # Lesson 1: what it defines, tested from outside, and the lesson itself
+    # Lessons 10 to 12: what they define, tested from outside, and the lessons themselves
     (DECODED, DECODING,  # blanks stay
      "groupby(path) if label", "groupby(path) if True or label"),
     (MODELS, ASR + "encoders.py",  # padding leaks
@@ -191,16 +194,17 @@ MUTATIONS = [
     (DECODED, DECODING,  # one path forgets the other
      "_log_add(grown[longer][1], before + frame[c])", "before + frame[c]"),
     (DECODED, DECODING, "(MOST_WORDS - n + 1) / MOST_WORDS * matches / 10", "matches / 10"),
-    (LESSON1, LESSON1,  # the blank between doubles jumped over
+    (LESSON10, LESSON10,  # the blank between doubles jumped over
      source("5846a523", ".where(jump, FLOOR)", "")),
-    (LESSON1, LESSON1, source("eb8c1663", "lattice(target[::-1])", "lattice(target)")),
-    (LESSON1, LESSON1, source("5e892005", "through = alpha + beta - emission", "through = alpha + beta")),
-    (LESSON1, LESSON1, source("c0ffee02", "- log_probs[:, :1]  #", "+ log_probs[:, :1]  #")),
-    (LESSON1, LESSON1, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
-    (LESSON1, LESSON1, source("61d391cc", "        optimizer.zero_grad()\n", "")),  # in the training loop
+    (LESSON10, LESSON10, source("eb8c1663", "lattice(target[::-1])", "lattice(target)")),
+    (LESSON10, LESSON10, source("5e892005", "through = alpha + beta - emission", "through = alpha + beta")),
+    (LESSON10, LESSON10, source("c0ffee02", "- log_probs[:, :1]  #", "+ log_probs[:, :1]  #")),
+    (LESSON10, LESSON10, source("l10identc", "share * share.log()", "share")),  # no entropy
+    (LESSON11, LESSON11, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
+    (LESSON11, LESSON11, source("61d391cc", "        optimizer.zero_grad()\n", "")),  # in the training loop
     (MODELS, ASR + "models.py",  # dropout and batch statistics while listening
      "        self.eval()\n        heard = []", "        heard = []"),
-    # Lesson 2: the same
+    # Lessons 20 to 23: the same
     (TOKENS, TEXTS,  # never learns to stop
      "labels[torch.arange(len(targets), device=targets.device), target_lengths] = EOS", "pass"),
     (TOKENS, TEXTS, "F.pad(targets, (1, 0), value=BOS)", "F.pad(targets, (0, 1), value=BOS)"),  # no shift
@@ -212,37 +216,36 @@ MUTATIONS = [
     (TOKENS, DECODING, "logits[:, -1].log_softmax(1)", "logits[:, -1]"),
     (TOKENS, CHECKS, "if not may[..., 0].all():", "if False:"),  # a mask of the wrong polarity
     (TOKENS, ASR + "codes.py", "centres.square().sum(1) - 2 * x", "-2 * x"),
-    (LESSON2, LESSON2,  # shifted by nothing
+    (LESSON20, LESSON20,  # shifted by nothing
      source("ed7b7424", "[:, :-1] if shifted else labels", "[:, 1:] if shifted else labels")),
-    (LESSON2, LESSON2,  # the mask upside down
-     source("ed7b7424", ".triu(1) if masked", ".tril(-1) if masked")),
+    (LESSON20, LESSON20,  # the mask upside down
+     source("f03e5d1b", ".triu(1)  #", ".tril(-1)  #")),
     # Outputs and texts in the notebooks
-    (LESSON1, LESSON1, "sum 0.2111, loss 1.5555", "sum 0.2111, loss 1.5556"),
+    (LESSON10, LESSON10, "sum 0.2111, loss 1.5555", "sum 0.2111, loss 1.5556"),
     (LESSON0, LESSON0, "naive: -inf   logsumexp: -999.6867", "naive: -inf   logsumexp: -999.6866"),
     (LESSON0, LESSON0, cell("c19532bf", outputs=[])),
     (LESSON0, LESSON0, picture_of("e9e2924b", "e8097e2a")),
     (STATIC, LESSON0, cell("c19532bf", execution_count=None)),
-    (STATIC, LESSON1, "and 0.14 s remain", "and 0.15 s remain"),
-    (STATIC, LESSON2, "19 = 2.944$", "19 = 2.945$"),
-    (STATIC, LESSON1,  # an alt text with a number of its own
+    (STATIC, LESSON0, cell("9488753e", source="It is 0.4711.")),  # a number that nothing shows
+    (STATIC, LESSON10,  # an alt text with a number of its own
      source("5ace224f", "on {T} frames", "on 7 frames")),
-    (STATIC, LESSON1, "(01_ctc_solutions.ipynb)", "(01_solutions.ipynb)"),  # a link that leads nowhere
-    (STATIC, LESSON1, cell("e8a16ca0", outputs=[])),  # a demanded exception that is not stored
+    (STATIC, LESSON10, "(10_ctc_loss_solutions.ipynb)", "(10_solutions.ipynb)"),  # a link that leads nowhere
+    (STATIC, LESSON10, cell("e8a16ca0", outputs=[])),  # a demanded exception that is not stored
     # Figures, still and interactive
     (LESSON0, ASR + "figures_alignment.py",
      "ax.scatter(characters, frames, s=8", "ax.scatter(frames, characters, s=8"),
     (LESSON0, FIGURES,
      "right = (len(log_mel) - 0.5) * frame_shift", "right = 0.9 * len(log_mel) * frame_shift"),
     (LESSON0, ASR + "lesson.mplstyle", "font.size: 14", "font.size: 9"),
-    (STATIC, "figures/01_lattice.png",  # a stale picture
+    (STATIC, "figures/10_lattice.png",  # a stale picture
      lambda content: content[:-20] + bytes(8) + content[-12:]),
-    (LESSON1, ASR + "js/collapse.js",  # the stored script is another one
+    (LESSON10, ASR + "js/collapse.js",  # the stored script is another one
      "kept = drop(merged)", "kept = merge(drop(frames))"),
-    (PLAYED + " -k collapse", LESSON1,  # the wrong order
+    (PLAYED + " -k collapse", LESSON10,  # the wrong order
      "kept = drop(merged)", "kept = merge(drop(frames))"),
-    (PLAYED + " -k lattice", LESSON1, "sum + data.log_p[t][s]", "sum + data.alpha[t][s]"),
-    (PLAYED + " -k training", LESSON1, "data.loss[k].toFixed", "data.loss[0].toFixed"),
-    (PLAYED + " -k masks", LESSON2,
+    (PLAYED + " -k lattice", LESSON12, "sum + data.log_p[t][s]", "sum + data.alpha[t][s]"),
+    (PLAYED + " -k training", LESSON11, "data.loss[k].toFixed", "data.loss[0].toFixed"),
+    (PLAYED + " -k masks", LESSON21,
      "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
     # Slides
     (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 12px; line-height: 1.4"),
@@ -269,14 +272,6 @@ UNNOTICED = [
      "lines.markersize: 7",
      "lines.markersize: 7.5",
      "a picture may differ a little, as it does between machines"),
-    (STATIC, LESSON0,
-     "in each of 40 frequency bands",
-     "in each of 10 frequency bands",
-     "another number that the same section shows"),
-    (STATIC, LESSON1,
-     "half of all the probability that", "a tenth of all the probability that", "a number in words"),
-    (STATIC, LESSON1,
-     "it separates doubles, and it says", "it separates words, and it says", "the meaning of a text"),
 ]
 
 

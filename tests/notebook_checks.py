@@ -10,9 +10,17 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent
 
 ALT_LENGTHS = range(30, 601)
-MOST_LINES_A_CELL = 35
-MOST_LINES_A_SECTION = 65  # on average over the numbered sections
+MOST_LINES_A_CELL = 25
+MOST_COLUMNS = 110
+# What one sitting holds.
+MOST_CELLS = 70
+MOST_LINES = 250
+MOST_WORDS = 2600
 MEDIAN_LINES = 8
+
+# What is no result: code, addresses, and where another work says it.
+NO_RESULT = r"`[^`]*`|\]\([^)]*\)|wav2vec 2\.0|arXiv [\d.]+|[Ss]ections? [\d.]+(?:(?:,| and| to) [\d.]+)*"
+DECIMAL = r"(?<![\w.])\d+\.\d+(?![\w.]*\d)"
 
 FORBIDDEN = {
     "a memory address": r"\b0x[0-9a-fA-F]{6,}",
@@ -26,7 +34,8 @@ def code_cells(notebook):
 
 
 def lines(cell):
-    return cell.source.splitlines()
+    """The lines of a cell that are not empty."""
+    return [line for line in cell.source.splitlines() if line.strip()]
 
 
 def was_run(notebook):
@@ -91,6 +100,8 @@ def cells_are_short(notebook):
     for cell in code_cells(notebook):
         if len(lines(cell)) > MOST_LINES_A_CELL:
             yield f"[{cell.execution_count}] has {len(lines(cell))} lines, at most {MOST_LINES_A_CELL}"
+        if (longest := max(map(len, lines(cell)), default=0)) > MOST_COLUMNS:
+            yield f"[{cell.execution_count}] has a line of {longest} columns, at most {MOST_COLUMNS}"
 
 
 def identifiers_are_unique(notebook):
@@ -106,56 +117,14 @@ def kernel_is_python3(notebook):
         yield "the metadata hold a Python version: make run removes it"
 
 
-def sections(notebook):
-    """The cells between two headings of level two, as lists."""
-    found = [[]]
+def quoted_decimals_are_shown(notebook):
+    """A decimal number in a text stands in an output, which nbval compares, or in the code that makes it."""
+    code = [text for cell in code_cells(notebook) for text in (cell.source, *output_texts(cell))]
+    shown = set(re.findall(DECIMAL, "\n".join(code)))
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and re.search(r"^## ", cell.source, re.M):
-            found.append([])
-        found[-1].append(cell)
-    return found
-
-
-NUMBER = r"(?<![\w.])\d+(?:[.,]\d+)*(?:e-?\d+)?(?!\w)"
-# What is no result: where something stands, what it is called, what another work says (a sentence or row with a year).
-NO_RESULTS = (
-    r"\]\([^)]*\)", r"`[^`]*`", r"^#+ .*$", r"^\d+\. ", r"^\|.*\b(?:19|20)\d\d\b.*$", r"wav2vec 2\.0",
-    r"(?:[^.!?:\n]|\.\d|et al\.)*\b(?:19|20)\d\d\b(?:[^.!?:\n]|[.:] ?\d)*",
-    r"\b(?:[Ss]ections?|[Ee]quations?|[Ff]igures?|[Tt]ables?|[Ll]essons?|[Ee]xercises?) [\d.]+(?:(?:,| and| to) [\d.]+)*",
-)
-
-
-def numbers(text):
-    """The numbers in it, one thousand as 1000 and ten to the minus three as 1e-3."""
-    text = re.sub(r"(\d)\{?,\}?(\d{3})\b", r"\1\2", re.sub(r"(?:(\d)\\cdot ?)?\b10\^\{?(-?\d+)\}?", r"\g<1>e\2", text))
-    return {re.sub(r"^e", "1e", number) for number in re.findall(NUMBER + r"|\be-?\d+", text)}
-
-
-def quoted_numbers_are_shown(notebook):
-    """A number in a text cell stands in an output or the code of its section, a decimal in any output.
-
-    nbval compares these. Citations, exercises and the names of things are not results; the summary is of the whole notebook.
-    """
-    parts, outputs = [], set()
-    for section in sections(notebook):
-        code = [cell for cell in section if cell.cell_type == "code"]
-        printed = "\n".join(text for cell in code for text in output_texts(cell))
-        printed = numbers(re.sub("<script>.*?</script>", "", printed, flags=re.DOTALL))  # what a reader sees
-        parts.append((section, printed | numbers("\n".join(cell.source for cell in code))))
-        outputs |= printed
-    everywhere = outputs.union(*(shown for _, shown in parts))
-    for section, shown in parts:
-        for cell in section:
-            text = cell.source if cell.cell_type == "markdown" else ""
-            if re.search(r"^#+ (Exercise|References)", text, re.M):
-                continue
-            text += "\n" + cell.metadata.get("speaker_note", "")
-            for pattern in NO_RESULTS:
-                text = re.sub(pattern, " ", text, flags=re.M)
-            quoted = numbers(text)
-            if cell.source.startswith("## Summary"):
-                shown = everywhere
-            if missing := {n for n in quoted - shown if n not in outputs or not re.search(r"[.e]", n)}:
+        if cell.cell_type == "markdown" and not re.match("## (Exercises|References)|### Exercise", cell.source):
+            prose = re.sub(NO_RESULT, " ", cell.source)
+            if missing := set(re.findall(DECIMAL, prose)) - shown:
                 yield f"no cell shows {', '.join(sorted(missing))}: {cell.source[:60]!r}"
 
 
@@ -172,7 +141,7 @@ def alt_texts_are_computed(notebook):
 
 
 NOTEBOOK_CHECKS = (
-    quoted_numbers_are_shown, alt_texts_are_computed, was_run, no_timing, demanded_errors_are_stored, pictures_have_alt_text, outputs_are_the_same_everywhere,
+    quoted_decimals_are_shown, alt_texts_are_computed, was_run, no_timing, demanded_errors_are_stored, pictures_have_alt_text, outputs_are_the_same_everywhere,
     cells_end_without_semicolon, cells_are_short, identifiers_are_unique, kernel_is_python3,
 )
 
@@ -183,21 +152,27 @@ def code_is_explained(notebook):
         yield f"{code} code cells and {text} text cells, expected at least as many text cells"
 
 
-def code_is_in_small_steps(notebook):
-    """Exercises, which raise until the reader has done them, are not counted."""
-    lengths = [
-        sum(bool(line.strip()) for line in lines(cell))
-        for cell in code_cells(notebook)
-        if "raises-exception" not in cell.metadata.get("tags", [])
-    ]
-    if median(lengths) > MEDIAN_LINES:
-        yield f"half of the code cells have {median(lengths)} lines or more, expected {MEDIAN_LINES}"
-    sections = sum(len(re.findall(r"^## \d+\. ", cell.source, re.M)) for cell in notebook.cells) or 1
-    if sum(lengths) > MOST_LINES_A_SECTION * sections:
-        yield f"{sum(lengths)} lines of code in {sections} sections, at most {MOST_LINES_A_SECTION} each on average"
+def one_sitting(notebook):
+    code = [len(lines(cell)) for cell in code_cells(notebook)]
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    counted = {
+        "cells": (len(notebook.cells), MOST_CELLS),
+        "lines of code": (sum(code), MOST_LINES),
+        "words": (words, MOST_WORDS),
+        "lines in half of the code cells": (median(code), MEDIAN_LINES),
+    }
+    for what, (count, most) in counted.items():
+        if count > most:
+            yield f"{count} {what}, at most {most}"
 
 
-LESSON_CHECKS = code_is_explained, code_is_in_small_steps
+def ends_as_every_lesson(notebook):
+    headings = re.findall(r"^## (Summary|Exercises|References)$", "\n".join(c.source for c in notebook.cells), re.M)
+    if headings != ["Summary", "Exercises", "References"]:
+        yield f"the lesson ends with {headings}, expected summary, exercises, references"
+
+
+LESSON_CHECKS = code_is_explained, one_sitting, ends_as_every_lesson
 
 
 def broken_links(text, folder):

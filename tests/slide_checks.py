@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 SIZES = (1280, 720), (1920, 1080)
 SMALLEST_TEXT = 14  # pixels
-MOST_SLIDES = 60  # a deck is a talk, not the notebook scrolled
+MOST_SLIDES = 30  # a deck is a talk, not the notebook scrolled
 BROWSERS = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",

@@ -1,4 +1,4 @@
-"""Lesson 2's loss, masks and models: equal to their definitions, no leak, padding must not matter, nonsense is refused."""
+"""The loss of texts, masks and models: equal to their definitions, no leak, padding must not matter, nonsense is refused."""
 
 import itertools
 import math

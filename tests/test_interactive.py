@@ -11,7 +11,9 @@ from interactive_checks import PLAY, figures_of
 from notebook_checks import ROOT
 
 MOST_BYTES = 100_000
-LESSON_OF = {"collapse": "01_ctc", "lattice": "01_ctc", "training": "01_ctc", "masks": "02_cross_entropy"}
+LESSON_OF = {
+    "collapse": "10_ctc_loss", "training": "11_ctc_training", "lattice": "12_ctc_alignment", "masks": "21_encoder_decoder",
+}
 
 
 def notebook_of(name):

@@ -1,4 +1,4 @@
-"""How does a text become decoder inputs and labels, and what do the labels cost? (Lesson 2 derives it.)"""
+"""How does a text become decoder inputs and labels, and what do the labels cost? (Lesson 20 derives it.)"""
 
 import math
 

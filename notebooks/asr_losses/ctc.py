@@ -3,7 +3,7 @@
 `ctc_loss` has the signature and the values of `torch.nn.functional.ctc_loss`, its gradient is the true
 derivative, and on a CPU it takes a fraction of the time (`make bench`).
 
-The recursion is that of lesson 1 (Graves et al. 2006, section 4.1) with two states for each number k of
+The recursion is that of lesson 10 (Graves et al. 2006, section 4.1) with two states for each number k of
 labels said so far: b (a blank came last) and l (label k came last), as in prefix beam search.
 """
 
@@ -137,7 +137,7 @@ class _Gradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *_):
         raise RuntimeError(
-            "ctc_loss has no second derivative: write the recursion in plain operations, as lesson 1 does, "
+            "ctc_loss has no second derivative: write the recursion in plain operations, as lesson 10 does, "
             "and let autograd differentiate it twice"
         )
 

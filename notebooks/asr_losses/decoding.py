@@ -1,6 +1,7 @@
 """Which text do a model's scores mean, and how wrong is it?
 
-Lesson 1 derives `greedy`, `beam_search` and the language model, lesson 2 `write` and `token_beam_search`.
+Lesson 11 derives `greedy`, lesson 12 `beam_search` and the language model, lesson 21 `write`, lesson 22
+`token_beam_search`.
 """
 
 import itertools

@@ -20,6 +20,31 @@ def collapse(path, kept, wrong):
     return fig
 
 
+def cuts(path, begins, ends):
+    """Why there are so many paths: where each character begins and ends, as posts between frames.
+
+    `path`: a string of frame labels; character u lasts from post `begins[u]` to post `ends[u]`. Below, each character
+    has moved by one post more than the one before it.
+    """
+    fig, axes = plt.subplots(2, 1, figsize=(12, 4.8), layout="constrained")
+    for ax, step in zip(axes, (0, 1)):
+        posts = len(path) + 1 + step * (len(begins) - 1)
+        ax.plot(range(posts), [0] * posts, "o-", ms=9, lw=2, color="0.7")
+        for u, (begin, end) in enumerate(zip(begins, ends)):
+            ax.plot([begin + step * u + 0.05] * 2, [0, 1.3], "-", color=BLUE, lw=5)
+            ax.plot([end + step * u - 0.05] * 2, [0, 1.3], "-", color=ORANGE, lw=5)
+        for t, label in enumerate(path):
+            before = sum(begin <= t for begin in begins[1:])
+            ax.text(t + 0.5 + step * before, 0.5, label, ha="center", va="center")
+        ax.set(xlim=(-0.5, len(path) + len(begins) - 0.5), ylim=(-0.3, 1.5))
+        ax.set_title(f"{posts} posts", loc="left")
+        ax.axis("off")
+    axes[0].plot([], [], "-", color=BLUE, lw=5, label="a character begins")
+    axes[0].plot([], [], "-", color=ORANGE, lw=5, label="it ends")
+    axes[0].legend(loc="upper right")
+    return fig
+
+
 def lattice(labels, jump, frames):
     """The states `labels` (one character each, bottom to top) over frames, with all permitted moves.
 

@@ -1,4 +1,4 @@
-"""What is CTC, in its smallest form? Every path, and the recursion that adds them up. (Lesson 1 derives both.)
+"""What is CTC, in its smallest form? Every path, and the recursion that adds them up. (Lesson 10 derives both.)
 
 Slow and clear; `ctc.ctc_loss` is the fast one.
 """

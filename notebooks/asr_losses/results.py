@@ -71,6 +71,7 @@ MEASURES = {  # model: (columns, measure, arguments of the test utterances)
     "ctc_reader": (CTC_COLUMNS, ctc_rates, {}),
     "ctc_aligner": (("boundary ms",), boundary, {}),
     "encoder_decoder": ((*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}),
+    "guided": ((*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}),
     "decoder_only": (("CER %", "WER %"), written_rates, {"words": (1, 3)}),
 }
 

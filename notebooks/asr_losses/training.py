@@ -1,4 +1,4 @@
-"""How is a model trained? One loop for all of them. (Lesson 1, section 6, writes it down and proves it equal.)"""
+"""How is a model trained? One loop for all of them. (Lesson 11, section 3, writes it down and proves it equal.)"""
 
 import itertools
 import math
