@@ -2,7 +2,8 @@
 
 A notebook is written only when all its cells ran, in one step, and only when its bytes changed.
 A cell whose output is not compared (tag `nbval-ignore-output`: times) keeps the one it has, so that
-a second run changes nothing; clear it to get a new one.
+a second run changes nothing; clear it to get a new one. And a picture keeps its bytes where the new one
+differs by no more than another processor makes it.
 """
 
 import argparse
@@ -20,7 +21,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from pictures import distance
+
 os.environ["ASR_LOSSES_PROGRESS"] = "1"  # tells asr_losses.display.progress that somebody listens
+
+
+SAME = 0.05  # of 255 grey levels, root mean square: another processor changes two pixels by one level
 
 
 class Status:
@@ -93,6 +99,16 @@ def clean(notebook):
                 output.traceback = [frame for frame in output.traceback if not re.match(r"(\x1b\[[\d;]*m)*File ", frame)]
 
 
+def keep_pictures(notebook, before):
+    """Puts back each picture of `before`, `{cell id: outputs}`, that looks the same."""
+    for cell in notebook.cells:
+        old = [output.data for output in before.get(cell.id, []) if "image/png" in output.get("data", {})]
+        new = [output.data for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        for one, other in zip(old, new):
+            if distance(one["image/png"], other["image/png"]) <= SAME:
+                other["image/png"] = one["image/png"]
+
+
 def missing_error(notebook):
     """The first cell that must raise (tag `raises-exception`) and did not, or None."""
     for cell in notebook.cells:
@@ -108,7 +124,7 @@ async def run(path, status, slots):
         start = time.monotonic()
         status.update(path.name, "starts")
         notebook = nbformat.read(path, as_version=4)
-        kept = {cell.id: cell.outputs for cell in notebook.cells if "nbval-ignore-output" in cell.metadata.get("tags", [])}
+        before = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
         client = Client(notebook, lambda text: status.update(path.name, text))
         try:
             await client.async_execute(cwd=path.parent, stderr=subprocess.DEVNULL)  # the kernel's own log
@@ -126,8 +142,9 @@ async def run(path, status, slots):
             status.finish(path.name, f"FAILED, left as it was\n\n{problem}\n")
             return False
         for cell in notebook.cells:
-            if kept.get(cell.id):
-                cell.outputs = kept[cell.id]
+            if "nbval-ignore-output" in cell.metadata.get("tags", []) and before[cell.id]:
+                cell.outputs = before[cell.id]
+        keep_pictures(notebook, before)
         clean(notebook)
         write(notebook, path)
         status.finish(path.name, f"done in {time.monotonic() - start:.0f} s")

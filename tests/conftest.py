@@ -1,14 +1,12 @@
 """What nbval leaves out: pictures, stripped outputs, and exceptions that were to come and did not. And a browser."""
 
-import base64
-import io
 import os
 
-import matplotlib.image
-import numpy as np
 import pytest
 import torch
 from nbval.plugin import IPyNbCell
+
+from pictures import distance
 
 # Nobody listens to the kernels that the tests start, also where the tests themselves run in a notebook's terminal.
 os.environ.pop("JPY_SESSION_NAME", None)
@@ -18,9 +16,8 @@ PICTURE_TOLERANCE = 2.0
 
 
 def pictures(outputs):
-    """The PNG pictures among a cell's outputs, each `(height, width, 4)` from 0 to 255."""
-    found = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-    return [matplotlib.image.imread(io.BytesIO(base64.b64decode(text)), format="png") * 255.0 for text in found]
+    """The PNG pictures among a cell's outputs, in base64."""
+    return [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
 
 
 def difference(stored, new):
@@ -28,9 +25,7 @@ def difference(stored, new):
     if len(stored) != len(new):
         return f"{len(stored)} pictures are stored, {len(new)} came"
     for old_picture, new_picture in zip(stored, new):
-        if old_picture.shape != new_picture.shape:
-            return f"a picture of shape {old_picture.shape} is stored, {new_picture.shape} came"
-        rms = np.sqrt(np.square(old_picture - new_picture).mean())
+        rms = distance(old_picture, new_picture)
         if rms > PICTURE_TOLERANCE:
             return f"a picture differs from the stored one: RMS {rms:.1f}, allowed {PICTURE_TOLERANCE}"
     return None
@@ -68,6 +63,7 @@ def pytest_configure(config):
 def browser():
     """Chromium or Chrome; where there is none, tests that need it are skipped and say so, but fail in CI."""
     from playwright.sync_api import sync_playwright
+
     from slide_checks import browser_path, launch
 
     if not browser_path():

@@ -128,6 +128,7 @@ def failures(good, tmp_path_factory):
     (root / "tests").mkdir()
     shutil.copy(ROOT / "tests/conftest.py", root / "tests")
     shutil.copytree(ROOT / "notebooks/asr_losses", root / "notebooks/asr_losses")
+    shutil.copytree(ROOT / "templates", root / "templates")
     nbformat.write(good, root / "notebooks/good.ipynb")
     for defect in (defect for defects in FAIL_WHEN_RUN.values() for defect in defects):
         notebook = copy.deepcopy(good)
@@ -268,6 +269,22 @@ def test_an_interrupted_run_leaves_each_notebook_as_it_was_or_complete(number, t
     assert sorted(tmp_path.iterdir()) == [quick, slow]
     if number != signal.SIGKILL:
         assert last.strip().endswith("stopped: the notebooks that were running are as they were") and "Traceback" not in last
+
+
+def test_a_picture_that_another_processor_draws_keeps_its_bytes(good, tmp_path):
+    shutil.copytree(ROOT / "notebooks/asr_losses", tmp_path / "asr_losses")
+    for name, levels, kept in (("two", 1, True), ("changed", 120, False)):
+        notebook, path = copy.deepcopy(good), tmp_path / f"{name}.ipynb"
+        data = by_id(notebook, "figure").outputs[0].data
+        picture = matplotlib.image.imread(io.BytesIO(base64.b64decode(data["image/png"])), format="png")
+        picture[100, 100:102] -= levels / 255
+        picture[100:140, 100:140] -= (levels - 1) / 255
+        file = io.BytesIO()
+        matplotlib.image.imsave(file, picture.clip(0, 1), format="png")
+        data["image/png"] = base64.b64encode(file.getvalue()).decode()
+        nbformat.write(notebook, path)
+        assert run(path).returncode == 0
+        assert (by_id(nbformat.read(path, as_version=4), "figure").outputs[0].data["image/png"] == data["image/png"]) == kept
 
 
 def test_progress_is_shown_and_not_stored(tmp_path):

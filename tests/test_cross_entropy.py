@@ -13,7 +13,6 @@ from asr_losses.encoders import ConvEncoder
 from asr_losses.features import log_mel
 from asr_losses.models import batch_of
 
-
 pytestmark = pytest.mark.usefixtures("float64")
 
 

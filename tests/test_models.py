@@ -10,7 +10,6 @@ from asr_losses.encoders import ConvEncoder, RecurrentEncoder
 from asr_losses.features import BANDS
 from asr_losses.models import batch_of
 
-
 pytestmark = pytest.mark.usefixtures("float64")
 
 

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 
 from asr_losses import recursion
 
-
 pytestmark = pytest.mark.usefixtures("float64")
 
 

@@ -34,8 +34,8 @@ def draw_log_mel(ax, log_mel, frame_shift=FRAME_SHIFT):
 
 
 def level_lines(ax, lines):
-    """Horizontal lines at up to three losses, `{label: nats}`, each with its label and number."""
-    for (label, level), colour, style in zip(lines.items(), (ORANGE, PINK, GREEN), ("--", "-.", ":")):
+    """Horizontal lines at up to four losses, `{label: nats}`, each with its label and number."""
+    for (label, level), colour, style in zip(lines.items(), (ORANGE, PINK, GREEN, BLUE), ("--", "-.", ":", (0, (6, 2)))):
         ax.axhline(level, color=colour, ls=style, lw=2.5, label=f"{label}: {level:.2f}")
 
 
@@ -50,14 +50,19 @@ def grid(ax, matrix, title, xlabel, ylabel):
     ax.title.set_fontsize(13)
 
 
-def loss_with_lines(curves, lines, title, legend="upper right"):
-    """Up to three loss curves `{label: losses by step}` with labelled horizontal lines `{label: nats}`."""
+def loss_with_lines(curves, lines, title, legend="upper right", mean_of=1):
+    """Loss curves `{label: losses by step}` with labelled horizontal lines `{label: nats}`, up to four of each.
+
+    Each point is the mean of `mean_of` steps.
+    """
     fig, ax = plt.subplots(figsize=(10, 4.2))
-    styles = ("-", (0, (4, 1)), (0, (1, 1)))
-    for (label, losses), colour, style in zip(curves.items(), (BLUE, "black", "0.5"), styles):
-        ax.plot(range(1, len(losses) + 1), losses, color=colour, ls=style, lw=1.5, label=label)
+    styles = zip((BLUE, "black", "0.5", PINK), ("-", (0, (4, 1)), (0, (1, 1)), (0, (6, 1, 1, 1))))
+    for (label, losses), (colour, style) in zip(curves.items(), styles):
+        means = [sum(losses[i : i + mean_of]) / mean_of for i in range(0, len(losses) - mean_of + 1, mean_of)]
+        steps = [mean_of * (i + 1) for i in range(len(means))]
+        ax.plot(steps, means, color=colour, ls=style, lw=1.5, label=label)
     level_lines(ax, lines)
-    ax.set(xlabel="step", ylabel="loss (nats)", title=title)
+    ax.set(xlabel="step", ylabel="loss (nats)" if mean_of == 1 else f"loss, mean of {mean_of} steps", title=title)
     ax.legend(loc=legend)
     return fig
 
@@ -72,7 +77,7 @@ def training(histories, lines, rates):
                              squeeze=False, layout="constrained")
     for (name, history), (top, bottom) in zip(histories.items(), axes.T):
         epochs = range(len(history))
-        top.plot(epochs[1:], [row["train"] for row in history[1:]], "o-", color=BLUE, label="training")
+        top.plot(epochs[1:], [row["train"] for row in history[1:]], "o-", color=BLUE, label="training, augmented")
         top.plot(epochs, [row["validation"] for row in history], "s--", color=GREEN, label="validation")
         level_lines(top, lines)
         top.set(title=name, yscale="symlog", ylim=(-0.05, None))
@@ -80,8 +85,9 @@ def training(histories, lines, rates):
         for (key, label), style in zip(rates.items(), ("k:", "o-", "s--")):
             bottom.plot(epochs, [row[key] for row in history], style, label=label)
         bottom.set(xlabel="epoch", ylim=(0, 104))
-    axes[0, 0].set(ylabel="loss (nats per label)")
-    axes[1, 0].set(ylabel="per cent")
+    highest = max(row[key] for history in histories.values() for row in history for key in rates)
+    axes[0, 0].set(ylabel="loss (nats per label),\nlogarithmic above 2")
+    axes[1, 0].set(ylabel="per cent" if highest <= 104 else "per cent (above 104 cut off)")
     axes[0, -1].legend(fontsize=11)
     axes[1, -1].legend(fontsize=11)
     return fig
