@@ -20,11 +20,14 @@ LESSONS = $(filter-out %_solutions.ipynb,$(NOTEBOOKS))
 DECKS = $(LESSONS:notebooks/%.ipynb=notebooks/slides/%.html)
 SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*) notebooks/asr_losses/lesson.mplstyle
 
+# The tests that run no notebook, open no browser and synthesise nothing.
+QUICK = $(filter-out tests/test_clips.py,$(wildcard tests/test_*.py)) tests/pages/test_notebooks.py
+
 # Several notebooks at a time, each on one thread: faster than one at a time on all threads.
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: all help run test test-cpus test-mutations slides figures lab bench results human weights clips test-clips diff clean
+.PHONY: all help run check test test-cpus test-mutations slides figures lab bench results human weights clips test-clips diff clean
 
 all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
 	@$(MAKE) --no-print-directory figures slides
@@ -48,6 +51,10 @@ $(READY): requirements.txt templates/requirements.txt
 
 run: $(READY) ## execute all notebooks in place
 	$(PY) templates/run_notebooks.py --jobs $(JOBS) $(NOTEBOOKS)
+
+check: $(READY) ## the edit loop: the code's form, the notebooks as stored, the package; runs no notebook
+	$(VENV)/bin/ruff check
+	$(PY) -m pytest -n $(JOBS) -p no:nbval -o addopts= -q $(QUICK)
 
 test: $(READY) ## check every stored output (nbval), the package and the slides
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

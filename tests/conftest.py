@@ -1,4 +1,4 @@
-"""What nbval leaves out: pictures, stripped outputs, and exceptions that were to come and did not. And a browser."""
+"""What nbval leaves out: pictures, stripped outputs, and exceptions that were to come and did not."""
 
 import os
 
@@ -57,22 +57,6 @@ class BesideNbval:
 def pytest_configure(config):
     # Registered, because the hooks of this file itself see only the tests in this folder.
     config.pluginmanager.register(BesideNbval())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium or Chrome; where there is none, tests that need it are skipped and say so, but fail in CI."""
-    from playwright.sync_api import sync_playwright
-
-    from slide_checks import browser_path, launch
-
-    if not browser_path():
-        message = "no Chromium or Chrome is installed (Debian: apt-get install chromium; README, Testing): slides, figures and JupyterLab are not checked"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

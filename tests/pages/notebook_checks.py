@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 ALT_LENGTHS = range(30, 601)
 MOST_LINES_A_CELL = 25
