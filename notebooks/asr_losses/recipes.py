@@ -42,19 +42,14 @@ class Recipe:
 SPOKEN = dict(silent=0.05, natural=0.35)  # one utterance in twenty says nothing; a third of all are by natural voices
 NOISY = dict(snr_db=(10.0, 35.0), level_db=6.0)
 MILD = dict(snr_db=(15.0, 40.0), level_db=3.0)
+WRITER = dict(dilations=(1, 2, 4, 8), width=64, gated=True)  # the encoder of both encoder-decoders
 RECIPES = {
     "ctc_reader": Recipe(
         "ctc", 3600, 0.01, {}, dict(dilations=(1, 2, 4, 8, 1), width=64, gated=True), SPOKEN | NOISY, tempo=0.2
     ),
     "ctc_aligner": Recipe("ctc", 500, 0.01, dict(prior_weight=0.5), dict(dilations=(1,)), SPOKEN, augmented=False),
-    "encoder_decoder": Recipe(
-        "encoder_decoder", 3600, 0.003, dict(joint=0.1), dict(dilations=(1, 2, 4, 8), width=64, gated=True),
-        SPOKEN | MILD,
-    ),
-    "guided": Recipe(
-        "encoder_decoder", 3600, 0.003, dict(joint=0.1, guidance=1.0), dict(dilations=(1, 2, 4, 8), width=64, gated=True),
-        SPOKEN | MILD,
-    ),
+    "encoder_decoder": Recipe("encoder_decoder", 3600, 0.003, dict(joint=0.1), WRITER, SPOKEN | MILD),
+    "guided": Recipe("encoder_decoder", 3600, 0.003, dict(joint=0.1, guidance=1.0), WRITER, SPOKEN | MILD),
     "decoder_only": Recipe("decoder_only", 3600, 0.002, speech=SPOKEN | dict(words=(1, 3))),
 }
 

@@ -67,11 +67,12 @@ def boundary(model, utterances):
     return [errors.abs().median().item()]
 
 
+READ_AND_ALIGNED = (*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}
 MEASURES = {  # model: (columns, measure, arguments of the test utterances)
     "ctc_reader": (CTC_COLUMNS, ctc_rates, {}),
     "ctc_aligner": (("boundary ms",), boundary, {}),
-    "encoder_decoder": ((*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}),
-    "guided": ((*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}),
+    "encoder_decoder": READ_AND_ALIGNED,
+    "guided": READ_AND_ALIGNED,
     "decoder_only": (("CER %", "WER %"), written_rates, {"words": (1, 3)}),
 }
 
