@@ -4,12 +4,16 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 from nbval.plugin import IPyNbCell
 
 from pictures import distance
 
 # Nobody listens to the kernels that the tests start, also where the tests themselves run in a notebook's terminal.
 os.environ.pop("JPY_SESSION_NAME", None)
+
+settings.register_profile("here", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.load_profile("here")
 
 # Of 255 grey levels, root mean square. A line drawn 7 % thicker gives about 1; data scaled by 2 % about 13.
 PICTURE_TOLERANCE = 2.0

@@ -47,7 +47,11 @@ TOKENS = "tests/test_cross_entropy.py"
 SOUNDS = "tests/test_speech.py"
 CLIPS = "tests/test_clips.py"
 LOSS = "tests/test_ctc.py"
-INPUTS = "tests/test_inputs.py"
+ARGUMENTS = "tests/test_arguments.py"
+FEATURED = "tests/test_features.py"
+CODED = "tests/test_codes.py"
+SHOWN = "tests/test_display.py"
+RECORDED = "tests/test_recordings.py"
 
 # Mistakes that are no replacement of a text that stands once in a file: they map its bytes to new ones.
 
@@ -144,8 +148,8 @@ MUTATIONS = [
     (ALIGNED, ALIGN, "middles = [u + 0.5 for u", "middles = [u for u"),
     (DECODED, DECODING, "jiwer.wer(references, hypotheses)", "jiwer.wer(hypotheses, references)"),
     (DECODED, DECODING, "jiwer.cer(references, hypotheses)", "jiwer.wer(references, hypotheses)"),
-    (SOUNDS, FEATURES, "return mel / mel.std().clamp(min=1e-4)", "return mel"),
-    (SOUNDS, FEATURES,  # padded lengths
+    (FEATURED, FEATURES, "return mel / mel.std().clamp(min=1e-4)", "return mel"),
+    (FEATURED, FEATURES,  # padded lengths
      "torch.tensor([len(mel) for mel in log_mels], device",
      "torch.tensor([max(map(len, log_mels))] * len(log_mels), device"),
     (SOUNDS, SPEECH, "ends.append(now / SAMPLE_RATE)", "ends.append((now + pause) / SAMPLE_RATE)"),
@@ -154,9 +158,9 @@ MUTATIONS = [
      "torch.randn(length + 1, generator=generator, dtype", "torch.randn(length + 1, dtype"),
     (SOUNDS, SPEECH, "if silent and draw(0, 1, generator) < silent:", "if False:"),  # somebody always speaks
     (SOUNDS, SPEECH, "speakers[draw(0, 1, generator) < natural]", "speakers[True]"),
-    (SOUNDS, FEATURES, "mel = mel - mel.mean(0)", "mel = mel - mel.mean()"),  # hears the microphone
-    (SOUNDS, FEATURES, "mel.max() - RANGE", "mel.max() - 2 * RANGE"),
-    (SOUNDS, FEATURES, "1 + tempo * draw(-1, 1, generator)", "1 + tempo * draw(0, 1, generator)"),  # only slower
+    (FEATURED, FEATURES, "mel = mel - mel.mean(0)", "mel = mel - mel.mean()"),  # hears the microphone
+    (FEATURED, FEATURES, "mel.max() - RANGE", "mel.max() - 2 * RANGE"),
+    (FEATURED, FEATURES, "1 + tempo * draw(-1, 1, generator)", "1 + tempo * draw(0, 1, generator)"),  # only slower
     (TOKENS, ASR + "models.py", "torch.where(place < begin, place, place - begin)", "place"),
     (SOUNDS, SPEECH, "silence.new_tensor(LOUDNESS)", "silence.new_tensor(0.0)"),  # digital zero
     (SOUNDS, SPEECH, "louder * clip.samples.double()", "clip.samples.double()"),
@@ -172,18 +176,18 @@ MUTATIONS = [
     (TRAINED, ASR + "data/digits.csv", entry(1, "word", "one")),
     (TRAINED, ASR + "weights/ctc_aligner.safetensors", lambda content: content[:-4] + bytes(4)),
     (MODELS, ASR + "models.py", "if self.training:\n            self.prior", "if True:\n            self.prior"),
-    (INPUTS, RECORDINGS, "floor_db=-35.0", "floor_db=-15.0"),
-    (INPUTS, RECORDINGS, "centred = centred - centred.median()", "pass"),  # an offset is a sound
-    (INPUTS, RECORDINGS, "Path(folder).expanduser()", "Path(folder)"),
-    (INPUTS, RECORDINGS, "    if missing:", "    if False:"),  # half a file
-    (INPUTS, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
-    (INPUTS, ASR + "arguments.py", "values.isnan().any()", "False"),
-    (INPUTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
-    (INPUTS, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
-    (INPUTS, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
-    (INPUTS, DECODING, 'unicodedata.normalize("NFC", text)', "text"),
-    (INPUTS, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
-    (INPUTS, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
+    (RECORDED, RECORDINGS, "floor_db=-35.0", "floor_db=-15.0"),
+    (RECORDED, RECORDINGS, "centred = centred - centred.median()", "pass"),  # an offset is a sound
+    (RECORDED, RECORDINGS, "Path(folder).expanduser()", "Path(folder)"),
+    (RECORDED, RECORDINGS, "    if missing:", "    if False:"),  # half a file
+    (FEATURED, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
+    (ARGUMENTS, ASR + "arguments.py", "values.isnan().any()", "False"),
+    (ARGUMENTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
+    (ARGUMENTS, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
+    (ALIGNED, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
+    (DECODED, DECODING, 'unicodedata.normalize("NFC", text)', "text"),
+    (CODED, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
+    (SHOWN, ASR + "display.py", "kernel.session.pid == os.getpid()", "True"),
     # Lessons 10 to 12: what they define, tested from outside, and the lessons themselves
     (DECODED, DECODING,  # blanks stay
      "groupby(path) if label", "groupby(path) if True or label"),

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asr_losses import alignment, speech
 from asr_losses.decoding import collapse
@@ -57,3 +59,86 @@ def test_the_score_takes_the_lag_of_the_validation_voices_off():
     errors, lag = alignment.score(model, said, list(said))
     assert lag == pytest.approx(1000 * (0.7 - 0.8))
     assert errors.tolist() == pytest.approx([1000 * (0.6 - 0.8) - lag])
+
+
+def seeded_log_probs(T=8, C=4, dtype=torch.float64):
+    return torch.randn(T, C, generator=torch.Generator().manual_seed(0), dtype=torch.float64).log_softmax(1).to(dtype)
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_occupancy_in_every_grad_mode(mode):
+    expected = alignment.occupancy(seeded_log_probs(), [1, 1, 2])
+    with mode():
+        torch.testing.assert_close(alignment.occupancy(seeded_log_probs(), [1, 1, 2]), expected)
+    assert not expected.requires_grad
+    assert expected.sum(1).tolist() == pytest.approx([1] * 8)
+
+
+def test_occupancy_where_the_blank_is_masked():
+    for value in (-1e9, -torch.inf):
+        masked = seeded_log_probs(3, 4, torch.float32)
+        masked[:, 0] = value
+        gamma = alignment.occupancy(masked, [1, 2])
+        assert gamma.min() >= 0 and gamma[:, 0].max() < 1e-6
+        torch.testing.assert_close(gamma, alignment.occupancy(masked.double(), [1, 2]).float(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_best_path_of_a_long_input_is_that_of_float64(dtype):
+    scores = torch.randn(1500, 20, generator=torch.Generator().manual_seed(3)).log_softmax(1).to(dtype)
+    target = torch.randint(1, 20, (150,), generator=torch.Generator().manual_seed(4))
+    assert torch.equal(alignment.best_path(scores, target), alignment.best_path(scores.double(), target))
+
+
+def test_a_label_that_is_masked_but_needed():
+    masked = seeded_log_probs(6, 4, torch.float32)
+    masked[:, 1] = -1e9
+    torch.testing.assert_close(alignment.occupancy(masked, [1, 2]).sum(1), torch.ones(6, dtype=torch.float32))
+    assert torch.equal(alignment.best_path(masked, [1, 2]), alignment.best_path(masked.double(), [1, 2]))
+
+
+def states_of(path, blank):
+    """Frame labels as states: 2u + 1 for label u, 2u for the blank before it."""
+    states, u, last = [], 0, blank
+    for label in path:
+        if label != blank and label != last:
+            u += 1
+        states.append(2 * u if label == blank else 2 * u - 1)
+        last = label
+    return states
+
+
+@st.composite
+def alignments(draw):
+    C = draw(st.integers(2, 4))
+    T = draw(st.integers(1, 5))
+    blank = draw(st.integers(0, C - 1))
+    labels = [c for c in range(C) if c != blank]
+    target = draw(st.lists(st.sampled_from(labels), max_size=3))
+    logits = torch.randn(T, C, generator=torch.Generator().manual_seed(draw(st.integers(0, 10**6))), dtype=torch.float64)
+    logits *= draw(st.sampled_from([1, 10]))
+    for t, c in draw(st.lists(st.tuples(st.integers(0, T - 1), st.integers(0, C - 1)), max_size=2)):
+        if logits[t].isfinite().sum() > 1:
+            logits[t, c] = -torch.inf
+    return logits.log_softmax(1), target, blank
+
+
+@given(alignments())
+def test_best_path_and_occupancy_are_those_of_enumeration(case):
+    scores, target, blank = case
+    T, C = scores.shape
+    paths = [
+        path for path in itertools.product(range(C), repeat=T)
+        if [label for label, _ in itertools.groupby(path) if label != blank] == target
+    ]
+    totals = torch.stack([scores[range(T), path].sum() for path in paths]) if paths else torch.tensor([-torch.inf])
+    if totals.isneginf().all():
+        for function in (alignment.best_path, alignment.occupancy):
+            with pytest.raises(ValueError, match="no alignment"):
+                function(scores, target, blank)
+        return
+    assert alignment.best_path(scores, target, blank).tolist() == states_of(paths[totals.argmax()], blank)
+    expected = torch.zeros(T, C, dtype=torch.float64)
+    for path, weight in zip(paths, totals.softmax(0)):
+        expected[range(T), path] += weight
+    torch.testing.assert_close(alignment.occupancy(scores, target, blank), expected, rtol=1e-9, atol=1e-12)

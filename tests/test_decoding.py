@@ -2,9 +2,12 @@
 
 import itertools
 import math
+import unicodedata
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asr_losses import decoding, speech
 from asr_losses.decoding import error_rates
@@ -45,3 +48,30 @@ def test_error_rates():
     assert (round(cer), round(wer, 1)) == (70, 66.7)
     with pytest.raises(ValueError, match="1 came for 2 references"):
         error_rates(["one", "two"], ["one"])
+
+
+SPACES = st.text(alphabet=" \t\n\r\f\v\u00a0\u2003\u3000", min_size=1, max_size=3).filter(lambda text: text == " " or text.strip(" "))
+
+
+@given(st.lists(st.sampled_from(speech.DIGITS), min_size=1, max_size=4), st.data())
+def test_white_space_is_no_error(words, data):
+    text = data.draw(st.sampled_from(["", "\u00a0", "\n"]))
+    for word in words:
+        text += word + data.draw(SPACES)
+    assert error_rates([" ".join(words)], [text]) == error_rates([text], [" ".join(words)]) == (0, 0)
+
+
+def test_a_doubled_space_is_an_error_of_characters():
+    assert error_rates(["one two"], ["one  two"]) == (pytest.approx(100 / 7), 0)
+
+
+def test_letters_that_look_the_same_are_the_same():
+    assert error_rates(["caf\u00e9"], [unicodedata.normalize("NFD", "caf\u00e9")]) == (0, 0)
+
+
+def test_texts_may_come_one_by_one():
+    assert error_rates(iter(["one"]), map(str, ["one"])) == (0, 0)
+
+
+def test_an_utterance_without_words_counts_what_is_written():
+    assert error_rates(["", "one two"], ["six", "one two"])[1] == 50

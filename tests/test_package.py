@@ -109,3 +109,11 @@ def test_no_module_imports_itself_through_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_the_package_is_found_from_any_folder(tmp_path):
+    """`make` tells the virtual environment where the package is."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = "from asr_losses import speech; print(len(speech.load_clips('test')) > 0)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.stdout == "True\n", result.stderr

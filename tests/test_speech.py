@@ -1,18 +1,11 @@
-"""Speech: the same samples everywhere, exact boundaries, and a ValueError for every bad recording."""
+"""Speech: the same samples everywhere, exact boundaries, silences and noise as promised."""
 
 import hashlib
-import math
-import os
-from pathlib import Path
 
 import pytest
-import soundfile
 import torch
 
-from asr_losses import recordings, speech
-from asr_losses.features import augment, collate, log_mel
-
-PEOPLE = Path(os.environ.get("RECORDINGS", Path(__file__).parents[2] / "shared/human/recordings"))
+from asr_losses import speech
 
 
 @pytest.fixture(scope="module")
@@ -105,48 +98,6 @@ def test_bad_arguments():
         speech.utterances(speech.load_clips("test"), 1, generator, words=(3, 2))
     with pytest.raises(ValueError, match="silent: 2 came"):
         speech.utterances(speech.load_clips("test"), 1, generator, silent=2)
-    with pytest.raises(ValueError, match="samples: shape"):
-        log_mel(torch.zeros(10))
-
-
-def test_log_mel_agrees_with_librosa():
-    """librosa 0.11: melspectrogram(n_fft=256, hop_length=80, win_length=200, n_mels=40, fmin=20,
-    fmax=4000, htk=True, norm=None), log of at least 1e-8, a floor 50 dB below the top, each band's mean off, deviation 1."""
-    t = torch.arange(4000, dtype=torch.float64) / 8000
-    chirp = 0.5 * torch.sin(2 * math.pi * (200 * t + 1500 * t**2)) + 0.01 * torch.sin(2 * math.pi * 3000 * t)
-    mine = log_mel(chirp)
-    assert mine.shape == (51, 40)
-    for (frame, band), theirs in {
-        (0, 0): 3.079386, (10, 5): -0.461746, (25, 20): -0.790742, (40, 39): -0.017269, (50, 12): -0.061537
-    }.items():
-        assert abs(mine[frame, band].item() - theirs) < 2e-6
-
-
-def test_log_mel_does_not_hear_a_microphone(spoken):
-    """A gain changes nothing; a short filter, of three samples, little: it moves whole bands."""
-    samples = spoken[0].samples
-    mel = log_mel(samples)
-    torch.testing.assert_close(log_mel(0.1 * samples), mel, rtol=0, atol=1e-2)
-    filtered = samples[2:] + 0.5 * samples[1:-1] - 0.3 * samples[:-2]
-    assert (log_mel(filtered)[5:-5] - mel[5:-5]).abs().mean() < 0.1 < mel.abs().mean()
-
-
-def test_tempo_changes_the_length_and_leaves_room_for_the_text():
-    generator = torch.Generator().manual_seed(0)
-    ratios = []
-    for u in speech.utterances(speech.load_clips("train"), 300, generator):
-        mel = log_mel(u.samples)
-        frames = len(augment(mel, generator, tempo=0.2))
-        ratios.append(frames / len(mel))
-        doubled = sum(a == b for a, b in zip(u.text, u.text[1:]))
-        assert 0.8 * len(mel) / 4 > len(u.text) + doubled
-    assert 0.79 < min(ratios) < 0.85 and 1.15 < max(ratios) < 1.21
-
-
-def test_a_bad_tempo_is_refused():
-    for bad in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=f"tempo: {bad} came, expected a share"):
-            augment(torch.randn(9, 40), torch.Generator(), tempo=bad)
 
 
 def test_a_share_of_natural_voices():
@@ -157,80 +108,3 @@ def test_a_share_of_natural_voices():
     for bad, some in ((1.5, clips), (0.5, [clip for clip in clips if not speech.is_natural(clip.speaker)])):
         with pytest.raises(ValueError, match=f"natural: {bad} came, expected a share"):
             speech.utterances(some, 1, torch.Generator(), natural=bad)
-
-
-def test_augmented_speech_keeps_its_shape_and_leaves_the_original_alone(spoken):
-    mel = log_mel(spoken[0].samples)
-    before = mel.clone()
-    changed = augment(mel, torch.Generator().manual_seed(0))
-    assert changed.shape == mel.shape and torch.equal(mel, before) and not torch.equal(changed, mel)
-
-
-def test_batches_pad_with_zeros(spoken):
-    batch = collate([log_mel(u.samples) for u in spoken[:4]], [u.text for u in spoken[:4]])
-    for row, frames, u in zip(batch.log_mel, batch.frames, spoken):
-        assert not row[frames:].any() and row[frames - 1].any()
-        assert frames == 1 + len(u.samples) // 80
-    assert [speech.decode(row[:n].tolist()) for row, n in zip(batch.targets, batch.target_lengths)] == [
-        u.text for u in spoken[:4]
-    ]
-
-
-def write(folder, name, samples=None, rate=8000, channels=1):
-    if samples is None:
-        samples = 0.3 * torch.sin(torch.arange(2000) / 5.0)
-    soundfile.write(folder / name, torch.stack([samples] * channels, 1).numpy(), rate, subtype="PCM_16")
-
-
-def test_recordings_of_people_are_read_and_trimmed(tmp_path):
-    tone = 0.3 * torch.sin(torch.arange(4000) / 5.0)
-    write(tmp_path, "7_anna_0.wav", torch.cat([torch.zeros(1600), tone, torch.zeros(2400)]))
-    write(tmp_path, "0_ben_12.wav")
-    (tmp_path / ".hidden").write_text("ignored")
-    ben, anna = recordings.load_recordings(tmp_path)
-    assert (anna.word, anna.speaker, ben.word, ben.speaker) == ("seven", "anna", "zero", "ben")
-    assert len(anna.samples) == 4000
-
-
-@pytest.mark.parametrize(
-    "name, options, expected",
-    [
-        ("seven_anna_0.wav", {}, "the label is 'seven', expected a digit from 0 to 9"),
-        ("11_anna_0.wav", {}, "the label is '11', expected a digit"),
-        ("7_anna.wav", {}, r"expected a file named \{digit\}_\{speaker\}_\{index\}.wav"),
-        ("7_anna_0.flac", {}, "expected a file named"),
-        ("7_anna_0.wav", {"rate": 16000}, "16000 samples a second, expected 8000"),
-        ("7_anna_0.wav", {"channels": 2}, "2 channels, expected 1"),
-        ("7_anna_0.wav", {"samples": torch.zeros(0)}, "0 samples and no sound"),
-        ("7_anna_0.wav", {"samples": torch.zeros(800)}, "800 samples and no sound"),
-    ],
-)
-def test_bad_recordings_are_named(tmp_path, name, options, expected):
-    write(tmp_path, "0_ben_0.wav")
-    write(tmp_path, name, **options)
-    with pytest.raises(ValueError, match=expected) as caught:
-        recordings.load_recordings(tmp_path)
-    assert name in str(caught.value)
-
-
-def test_unreadable_files_and_folders_are_named(tmp_path):
-    with pytest.raises(ValueError, match="nowhere is no folder"):
-        recordings.load_recordings(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="is empty, expected files"):
-        recordings.load_recordings(tmp_path)
-    (tmp_path / "1_ben_0.wav").write_bytes(b"not a sound")
-    with pytest.raises(ValueError, match="1_ben_0.wav: expected a readable WAV"):
-        recordings.load_recordings(tmp_path)
-    (tmp_path / "1_ben_0.wav").unlink()
-    (tmp_path / "1_ben_1.wav").mkdir()
-    with pytest.raises(ValueError, match="1_ben_1.wav: expected a file"):
-        recordings.load_recordings(tmp_path)
-
-
-def test_real_recordings():
-    if not PEOPLE.is_dir():
-        pytest.skip(f"no recordings of people in {PEOPLE.name}; name a folder with RECORDINGS=...")
-    clips = recordings.load_recordings(PEOPLE)
-    assert {clip.word for clip in clips} == set(speech.DIGITS)
-    assert all(400 < len(clip.samples) < 24000 for clip in clips)
-    assert speech.utterances(clips, 3, torch.Generator().manual_seed(0))
