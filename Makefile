@@ -18,7 +18,8 @@ CLIPS_READY = $(CLIPS_VENV)/ready
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 LESSONS = $(filter-out %_solutions.ipynb,$(NOTEBOOKS))
 DECKS = $(LESSONS:notebooks/%.ipynb=notebooks/slides/%.html)
-SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*) notebooks/asr_losses/lesson.mplstyle
+PAGES = notebooks/pages
+SLIDE_SOURCES = $(wildcard templates/*.py templates/slides/*)
 
 # The tests that run no notebook, open no browser and synthesise nothing.
 QUICK = $(filter-out tests/test_clips.py,$(wildcard tests/test_*.py)) tests/pages/test_notebooks.py
@@ -27,10 +28,10 @@ QUICK = $(filter-out tests/test_clips.py,$(wildcard tests/test_*.py)) tests/page
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: all help run check test test-cpus test-mutations slides figures lab bench results human weights clips test-clips diff clean
+.PHONY: all help run check test test-cpus test-mutations slides html figures lab bench results human weights clips test-clips diff clean
 
-all: run ## set up, run the notebooks, render figures and slides (also plain `make`)
-	@$(MAKE) --no-print-directory figures slides
+all: run ## set up, run the notebooks, render figures, slides and pages (also plain `make`)
+	@$(MAKE) --no-print-directory figures slides html
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +73,12 @@ slides: $(DECKS) ## render each lesson as slides, one HTML file each
 notebooks/slides/%.html: notebooks/%.ipynb $(SLIDE_SOURCES) | $(READY)
 	$(PY) templates/render_slides.py $< $@
 
+html: $(PAGES)/index.html ## render each lesson as a web page that needs no network, and an index
+	@echo 'Open in a browser: $(PAGES)/index.html'
+
+$(PAGES)/index.html: $(NOTEBOOKS) $(wildcard templates/*.py templates/pages/*) | $(READY)
+	$(PY) templates/render_pages.py $(PAGES) $(NOTEBOOKS)
+
 figures: $(READY) ## write the marked figures of the notebooks to figures/
 	$(PY) templates/extract_figures.py
 
@@ -107,6 +114,6 @@ $(CLIPS_READY): $(CLIPS)/requirements.txt requirements.txt
 diff: ## show what changed in the notebooks, as text
 	git -c diff.ipynb.textconv=.ci/ipynb2txt diff -- notebooks
 
-clean: ## remove the virtual environment, the slides and caches
-	rm -rf $(VENV) $(CLIPS_VENV) notebooks/slides .pytest_cache .hypothesis
+clean: ## remove the virtual environment, slides, pages and caches
+	rm -rf $(VENV) $(CLIPS_VENV) notebooks/slides $(PAGES) .pytest_cache .hypothesis
 	find notebooks tests -name __pycache__ -prune -exec rm -rf {} +

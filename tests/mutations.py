@@ -37,6 +37,8 @@ LESSON12 = "notebooks/12_ctc_alignment.ipynb"
 LESSON20 = "notebooks/20_cross_entropy.ipynb"
 LESSON21 = "notebooks/21_encoder_decoder.ipynb"
 STYLE, PAGE = "templates/slides/style.css", "templates/slides/index.html.j2"
+SLIDES, TALKS = "templates/render_slides.py", "tests/pages/test_slides.py"
+WEB = "tests/pages/test_pages.py -k 00_alignment"
 DECK, PLAYED = "tests/pages/test_slides.py -k 00_alignment", "tests/pages/test_interactive.py"
 STATIC = "tests/pages/test_notebooks.py"
 MODELS = "tests/test_models.py"
@@ -240,22 +242,26 @@ MUTATIONS = [
      "ax.scatter(characters, frames, s=8", "ax.scatter(frames, characters, s=8"),
     (LESSON0, FIGURES,
      "right = (len(log_mel) - 0.5) * frame_shift", "right = 0.9 * len(log_mel) * frame_shift"),
-    (LESSON0, ASR + "lesson.mplstyle", "font.size: 14", "font.size: 9"),
+    (LESSON0, ASR + "lesson.mplstyle", "font.size: 15", "font.size: 9"),
     (STATIC, "figures/10_lattice.png",  # a stale picture
      lambda content: content[:-20] + bytes(8) + content[-12:]),
     (LESSON10, ASR + "js/collapse.js",  # the stored script is another one
      "kept = drop(merged)", "kept = merge(drop(frames))"),
     (PLAYED + " -k collapse", LESSON10,  # the wrong order
      "kept = drop(merged)", "kept = merge(drop(frames))"),
-    (PLAYED + " -k lattice", LESSON12, "sum + data.log_p[t][s]", "sum + data.alpha[t][s]"),
+    (PLAYED + " -k lattice", LESSON10, "sum + seen[stage].log_p[t][s]", "sum + seen[stage].alpha[t][s]"),
     (PLAYED + " -k training", LESSON11, "data.loss[k].toFixed", "data.loss[0].toFixed"),
     (PLAYED + " -k masks", LESSON21,
      "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
     # Slides
-    (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 12px; line-height: 1.4"),
-    (DECK, STYLE, "font-size: 24px; line-height: 1.4", "font-size: 44px; line-height: 1.4"),
+    (DECK, STYLE, "font-size: 32px; line-height: 1.35", "font-size: 28px; line-height: 1.35"),
+    (DECK, STYLE, "font-size: 32px; line-height: 1.35", "font-size: 66px; line-height: 1.35"),
+    (DECK, STYLE, "flex: 1 1 0; min-height: 0; margin: 0;", "flex: 0 0 300px;"),  # small figures
+    (DECK, SLIDES, "(shown if re.match(SHOWN, block) else said)", "(shown)"),  # what is said is projected
+    (TALKS + " -k said", SLIDES, "lines[node.lineno - 1 : node.end_lineno] = ", "lines[:0] = "),  # with its prints
+    (TALKS + " -k keys", SLIDES, "f\"{place} + '/' + data.state.indexf\"", "place"),  # fragments go back
     (DECK, STYLE, "--ink: #1a1a1a", "--ink: #aaaaaa"),
-    (DECK, PAGE, "alt=\"{{ output.metadata", "title=\"{{ output.metadata"),
+    (DECK, PAGE, "alt=\"{{ about", "title=\"{{ about"),
     (DECK, PAGE,
      "<script>{{ resources.deck.mathjax_js }}</script>",
      "<script src=\"https://example.org/mathjax.js\"></script>"),
@@ -263,6 +269,11 @@ MUTATIONS = [
     (DECK, PAGE, "plugins: [RevealNotes]", "plugins: [Notes]"),
     (DECK, LESSON0,  # an exercise becomes a slide
      cell("82810d41", metadata={"slideshow": {"slide_type": "subslide"}})),
+    # Web pages
+    (WEB, "templates/pages/style.css", "--ink: #1a1a1a", "--ink: #aaaaaa"),
+    (WEB, "templates/pages/style.css", ".scroll { overflow-x: auto; }", ""),  # wide figures push the page aside
+    (WEB, "templates/pages/index.html.j2", "alt=\"{{ output.metadata", "title=\"{{ output.metadata"),
+    (WEB, "templates/render_pages.py", "f\"{path.stem}_solutions.html\", \"solutions\"), link", "f\"{path.stem}_answers.html\", \"solutions\"), link"),
     # The corpus index
     (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(1, "end", "1")),
     (CLIPS + " -k not(two_processes)", ASR + "data/digits.csv", entry(2, "split", "test")),

@@ -9,9 +9,11 @@ import sys
 import wave
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbclient
 import nbformat
 import numpy as np
+import pytest
 import torch
 
 from asr_losses import display
@@ -50,3 +52,24 @@ def test_audio_is_what_was_given(monkeypatch):
     with wave.open(io.BytesIO(sound)) as file:
         assert np.frombuffer(file.readframes(3), "<i2").tolist() == [0, 16384, -32767]
     assert shown[0]["text/plain"] == "three samples (0.00 s)"
+
+
+def test_a_table_for_the_eye_and_for_the_test(monkeypatch):
+    shown = []
+    monkeypatch.setattr(display, "display", lambda data, **_: shown.append(data))
+    display.table(["voice", "WER"], [["anna <b>", "1.5"], ["ben", "−12 %"]])
+    assert shown[0]["text/plain"] == "voice       WER\nanna <b>    1.5\nben       −12 %"
+    assert "<td>anna &lt;b&gt;</td><td class=number>1.5</td>" in shown[0]["text/html"]
+    with pytest.raises(ValueError, match="rows: one with 1 entries came for 2 columns"):
+        display.table(["voice", "WER"], [["anna"]])
+
+
+def test_a_figure_says_how_small_its_smallest_print_is(monkeypatch):
+    about = []
+    monkeypatch.setattr(display, "display", lambda data, metadata, **_: about.append(metadata["image/png"]))
+    fig, ax = plt.subplots(dpi=144)
+    ax.set_axis_off()
+    ax.text(0, 0, "small", fontsize=9)
+    ax.text(0, 1, "hidden", fontsize=4, visible=False)
+    display.show(fig, "a word")
+    assert about == [{"alt": "a word", "print": 18.0}]

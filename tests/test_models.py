@@ -41,6 +41,11 @@ def test_one_contract(spoken):
         if hasattr(model, "paths"):
             for path, u in zip(model.paths(spoken), spoken):
                 assert (path.diff() >= 0).all() and set(range(1, 2 * len(u.text), 2)) <= set(path.tolist())
+            heard = next(u for u in spoken if u.text)
+            weights, blank, path = model.view(heard)
+            assert weights.shape == (len(heard.text), len(path)) and torch.equal(path, model.paths([heard])[0])
+            if blank is not None:  # occupancy: every frame belongs to a character or to the blank
+                torch.testing.assert_close(weights.sum(0) + blank, torch.ones(len(path)))
 
 
 @pytest.mark.parametrize("encoder", [ConvEncoder, RecurrentEncoder])

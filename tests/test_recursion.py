@@ -28,3 +28,12 @@ def test_recursion_equals_enumeration_and_torch(target, T):
     states, jump = recursion.lattice(target)
     through = recursion.forward(log_probs, states, jump) + recursion.backward(log_probs, target) - log_probs[:, states]
     torch.testing.assert_close(through.logsumexp(1), -loss.expand(T))
+    shares = (listed - listed.logsumexp(0)).exp()
+    gamma, by_hand = recursion.state_occupancy(log_probs, target), torch.zeros(T, len(states))
+    for path, share in zip(paths, shares):
+        u, before = 0, 0
+        for t, label in enumerate(path):
+            u += label != 0 and label != before
+            by_hand[t, 2 * u - 1 if label else 2 * u] += share
+            before = label
+    torch.testing.assert_close(gamma, by_hand)

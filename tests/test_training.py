@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import safetensors.torch
@@ -100,7 +101,15 @@ def test_unknown_names():
 
 def test_every_recipe_is_shipped_and_nothing_else():
     assert set(STATED) == set(recipes.RECIPES)
-    assert {path.stem for path in WEIGHTS.glob("*.safetensors")} == set(recipes.RECIPES)
+    assert {path.stem for path in WEIGHTS.glob("*.safetensors")} == {*recipes.RECIPES, "stages"}
+
+
+def test_the_stages_begin_with_the_untrained_reader_and_end_with_the_shipped_one():
+    stages, said = recipes.stages(), recipes.word()
+    assert tuple(stages) == recipes.STAGES and stages[0].shape == (1 + len(said.samples) // 320, 17)
+    for steps, model in {0: recipes.untrained("ctc_reader").float(), 3600: recipes.load("ctc_reader")}.items():
+        (log_probs,) = model.listen([said])
+        torch.testing.assert_close(stages[steps].clamp(min=-20), log_probs.clamp(min=-20), rtol=0, atol=1e-3)
 
 
 def test_sizes():
@@ -122,3 +131,13 @@ def test_the_shipped_weights_are_the_stated_ones(name):
     stored = safetensors.torch.load_file(WEIGHTS / f"{name}.safetensors")
     assert {value.dtype for value in stored.values()} <= {torch.float32, torch.int64}
     assert recipes.weights_hash(name) == STATED[name]["weights"]
+
+
+@pytest.mark.usefixtures("float64")
+def test_making_the_reader_keeps_its_stages(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(recipes, "STAGES", (0, 1))
+    recipes.train("ctc_reader", stop=2, watch=partial(recipes._look, seen))
+    model, _ = recipes.train("ctc_reader", stop=1)
+    assert list(seen) == ["1"]
+    torch.testing.assert_close(seen["1"], model.listen([recipes.word()])[0].float())

@@ -1,4 +1,4 @@
-"""How fast is our CTC loss beside PyTorch's? `python -m asr_losses.bench` prints the tables of the README.
+"""How fast is our CTC loss beside PyTorch's? `python -m asr_losses.bench` prints the tables of .github/RESULTS.md.
 
 Forward and backward from logits, float32, both losses in turn within one process; medians of CPU
 time (on one thread, and the ratio) and of wall time (on two threads).

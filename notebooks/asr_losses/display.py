@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import os
+import re
 import wave
 from numbers import Integral
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.text import Text
 
 
 def style():
@@ -23,19 +25,41 @@ def style():
 def show(fig, alt):
     """Displays the figure as PNG with `alt`, one or two sentences that say what can be seen in it.
 
-    `alt` is also the output's plain text. Compute its numbers: the tests then compare them, too.
+    `alt` is also the output's plain text. Compute its numbers: the tests then compare them, too. How small the
+    smallest print is, in pixels, becomes part of the output's metadata.
     """
     if not alt.strip():
         raise ValueError("alt: nothing came, expected a sentence that says what can be seen")
     picture = io.BytesIO()
     fig.savefig(picture, format="png", metadata={"Software": None})  # no version: the same bytes everywhere
+    printed = [text.get_fontsize() for text in fig.findobj(Text) if text.get_visible() and text.get_text().strip()]
     plt.close(fig)
     data = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": alt}
-    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
+    about = {"alt": alt, "print": round(min(printed, default=0) * fig.dpi / 72, 1)}
+    display(data, metadata={"image/png": about}, raw=True)
 
 
-def audio(samples, rate, label):
-    """Displays a player for `samples (L,)`, floats from -1 to 1, `rate` a second; `label` says what it is."""
+def table(columns, rows):
+    """Displays a table: `columns`, its headings, and `rows`, each with one text for each of them.
+
+    Numbers are given as the texts that are to be read; columns that hold nothing else are set flush right.
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"rows: one with {len(row)} entries came for {len(columns)} columns: {row}")
+    cells = [list(map(str, row)) for row in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    right = [bool(rows) and all(re.fullmatch(r"[-+−]?[\d.,]+ ?%?|", entry) for entry in column[1:]) for column in zip(*cells)]
+    lines = ["  ".join(entry.rjust(w) if r else entry.ljust(w) for entry, w, r in zip(row, widths, right)).rstrip() for row in cells]
+    tags = [[f"<t{kind}{' class=number' * r}>{html.escape(entry)}</t{kind}>" for entry, r in zip(row, right)]
+            for row, kind in zip(cells, "h" + "d" * len(rows))]
+    head, *body = (f"<tr>{''.join(row)}</tr>" for row in tags)
+    page = f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+    display({"text/html": page, "text/plain": "\n".join(lines)}, raw=True)
+
+
+def sound_address(samples, rate):
+    """`samples (L,)`, floats from -1 to 1, `rate` a second, as the address of a WAV that stands in itself."""
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu()
         samples = samples.double() if samples.is_floating_point() else samples  # numpy has no bfloat16
@@ -56,7 +80,12 @@ def audio(samples, rate, label):
         sound.setsampwidth(2)
         sound.setframerate(int(rate))
         sound.writeframes(np.rint(samples.astype(np.float64) * 32767).astype("<i2").tobytes())
-    source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def audio(samples, rate, label):
+    """Displays a player for `samples (L,)`, floats from -1 to 1, `rate` a second; `label` says what it is."""
+    source = sound_address(samples, rate)
     name = html.escape(label)
     player = f'<audio controls aria-label="{name}" src="{source}"></audio>'
     player = f"<figure><figcaption>{name}</figcaption>{player}</figure>"

@@ -1,102 +1,116 @@
-"""How is it drawn, in part 2: losses of tokens, masks, attention, and codes?"""
+"""How is it drawn, in lesson 20: the cost of tokens, the shift by one, the noise control?"""
+
+import math
 
 import matplotlib.pyplot as plt
-import torch
 
-from asr_losses.features import FRAME_SHIFT
-from asr_losses.figures import BLUE, GREEN, ORANGE, PINK, draw_log_mel, grid, mark_words
+from asr_losses.figures import BLUE, GREEN, ORANGE, PINK, histogram
 
 
 def page_losses(measured, page, lines):
     """Histogram of what the source page's code prints over many seeds; `lines`: predictions {label: nats}."""
-    fig, ax = plt.subplots(figsize=(10, 4.2))
-    ax.hist(measured, bins=12, color=BLUE)
-    ax.yaxis.set_major_locator(plt.MaxNLocator(integer=True))
+    fig, ax = plt.subplots()
+    histogram(ax, measured, bins=12)
+    plt.setp(ax.patches, facecolor="#b3d3e8")  # the lines are to be seen
     ax.axvline(page, color=ORANGE, ls="--", lw=2.5, label=f"the page: {page:.3f}")
     for (label, level), colour, style in zip(lines.items(), (PINK, "black"), ("-.", ":")):
         ax.axvline(level, color=colour, ls=style, lw=2.5, label=f"{label}: {level:.3f}")
     ax.set(xlabel="CE loss after no training (nats)", ylabel="seeds")
-    ax.set(title="The page's number is the price of a guess")
     ax.legend()
     return fig
 
 
-def masks(readable, audible):
-    """Two masks, a tick for True: `readable (U, U)` and `audible (N, T)`."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    grid(left, readable, "readable: the text so far", "text position", "seen by position")
-    grid(right, audible, "audible: real frames", "frame", "utterance")
+def position_costs(probs, targets):
+    """Probabilities `(U, V)` of the tokens at each position; above them what the right one, of `targets (U,)`, costs."""
+    fig, axes = plt.subplots(1, len(probs), sharey=True)
+    for u, (ax, row, right) in enumerate(zip(axes, probs.tolist(), targets.tolist())):
+        bars = ax.bar(range(len(row)), row, color="0.8")
+        bars[right].set(color=BLUE)
+        ax.text(right, row[right] + 0.015, "right", ha="center", color=BLUE, weight="bold")
+        ax.set(xlabel="token", xticks=range(len(row)), ylim=(0, 1))
+        ax.set(title=f"position {u}\n−ln {row[right]:.3f} = {-math.log(row[right]):.3f} nats")
+        ax.grid(False, axis="x")
+    axes[0].set(ylabel="probability")
     return fig
 
 
-def dependency(matrices):
-    """Which output moves when one row of the input is disturbed; `matrices`: {title: (U, L) bool}."""
-    fig, axes = plt.subplots(1, len(matrices), figsize=(13, 3.6), layout="constrained")
-    for ax, (title, matrix) in zip(axes, matrices.items()):
-        grid(ax, matrix, title, f"disturbed {title.split(',')[0][:-1]}", "output that moves")
+def shift(pairs, arrows=True):
+    """Inputs above their labels, both lists of texts, for each of `pairs`; arrows: what is predicted from what."""
+    fig, ax = plt.subplots()
+    fills = {"BOS": "#fbd9bd", "EOS": "#c5e8dc", "pad": "0.88", "?": "white"}
+    for n, (inputs, labels) in enumerate(pairs):
+        top = -2.6 * n
+        for name, y, tokens in (("input", top, inputs), ("label", top - 1.45 if arrows else top - 1, labels)):
+            ax.text(-0.7, y, name, ha="right", va="center", fontsize=20)
+            for u, token in enumerate(tokens):
+                box = plt.Rectangle((u - 0.42, y - 0.36), 0.84, 0.72, fc=fills.get(token, "#d8e9f5"), ec="0.3", lw=1.5)
+                ax.add_patch(box)
+                ax.text(u, y, token, ha="center", va="center", fontsize=22, color="0.35" if token == "pad" else "black")
+        for u in range(len(inputs) if arrows else 0):
+            style = {"arrowstyle": "-|>", "mutation_scale": 22, "lw": 2}
+            ax.annotate("", (u, top - 1.07), (u, top - 0.38), arrowprops=style | {"color": "0.3"})
+            if u + 1 < len(inputs) and labels[u] != "?":
+                ends = (u + 0.72, top - 0.4), (u + 0.3, top - 1.07)
+                ax.annotate("", *ends, arrowprops=style | {"color": ORANGE, "ls": (0, (3, 1.5))})
+    low = -2.6 * (len(pairs) - 1) - (1.45 if arrows else 1)
+    ax.set(xlim=(-1.9, len(pairs[0][0]) - 0.4), ylim=(low - 0.5, 0.5), aspect="equal")
+    ax.axis("off")
     return fig
 
 
-def attention(utterance, log_mel, views, frame_shift):
-    """Log-mel above, attention below; `views`: {title: (weights (U, T), path (T,) of states 2u+1)}."""
-    fig, axes = plt.subplots(1 + len(views), 1, figsize=(12, 2.6 + 3.4 * len(views)), sharex=True,
-                             height_ratios=(1, *[2] * len(views)), layout="constrained")
-    draw_log_mel(axes[0], log_mel)
-    mark_words(axes[0], utterance, color="white")
-    U = len(utterance.text) + 1  # with EOS
-    spaces = [u for u, character in enumerate(utterance.text) if character == " "]
-    middles = [(a + b) / 2 for a, b in zip([-1, *spaces], [*spaces, U - 1])]
-    for ax, (title, (weights, path)) in zip(axes[1:], views.items()):
-        seconds = torch.arange(weights.shape[1]) * frame_shift
-        ax.imshow(weights.sqrt(), origin="upper", aspect="auto", cmap="Blues", vmin=0, vmax=1,
-                  extent=(-frame_shift / 2, seconds[-1] + frame_shift / 2, U - 0.5, -0.5))
-        ax.plot(seconds, path // 2, color=ORANGE, lw=2.5, drawstyle="steps-mid", label="best path in order")
-        mark_words(ax, utterance, height=None, color="black", alpha=0.4)
-        for u in spaces:
-            ax.axhline(u, color="black", lw=1, alpha=0.4)
+def in_sight(cases, U=10):
+    """What each of U positions sees, and where its label stands; `cases`: {title: (shifted?, hidden (U, U) or None)}."""
+    fig, axes = plt.subplots(1, len(cases), figsize=(10.8, 4.7), sharey=True)
+    for ax, (title, (shifted, hidden)) in zip(axes, cases.items()):
+        ax.imshow([[1] * U] * U if hidden is None else ~hidden, cmap="Blues", vmin=0, vmax=2.5)
+        ax.plot(range(shifted, U), range(U - shifted), "o", color=ORANGE, ms=8, label="where its label stands")
+        ax.set(title=title, xlabel="input", xticks=range(0, U, 3), yticks=range(0, U, 3), xlim=(-0.5, U - 0.5))
         ax.grid(False)
-        ax.set(title=title, yticks=middles, yticklabels=utterance.words, ylabel="written")
-        ax.tick_params(axis="y", length=0)
-        ax.legend(loc="upper right", fontsize=11)
-    axes[-1].set(xlabel="time (s)")
+    axes[0].set(ylabel="position")
+    seen = plt.Rectangle((0, 0), 1, 1, color=plt.get_cmap("Blues")(1 / 2.5), label="what a position sees")
+    fig.legend(handles=[seen, *axes[0].get_legend_handles_labels()[0]], loc="outside lower center", ncols=2)
     return fig
 
 
-def sharpening(entropy, boundary, uniform):
-    """Entropy of the attention (nats), median boundary error (ms) by epoch; `uniform`: of a uniform split."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 3.8), layout="constrained")
-    left.plot(entropy, "o-", color=BLUE)
-    left.set(xlabel="epoch", ylabel="entropy of the attention (nats)", ylim=(0, None))
-    left.set(title="Attention sharpens")
-    right.plot(boundary, "s--", color=ORANGE, label="path through the attention")
-    right.axhline(uniform, color="black", ls=":", label=f"uniform split: {uniform:.0f}")
-    right.legend()
-    right.set(xlabel="epoch", ylabel="median boundary error (ms)", ylim=(0, None))
-    right.set(title="and finds the words")
+def noise_control(curves, floors, ends):
+    """Loss curves `{name: losses}`, a panel for each, with the predicted floor and, as text, where it ends."""
+    fig, axes = plt.subplots(1, len(curves), sharey=True)
+    for ax, (name, losses) in zip(axes, curves.items()):
+        ax.plot(range(1, len(losses) + 1), losses, color=BLUE, lw=1.5, label="measured")
+        ax.axhline(floors[name], color=ORANGE, ls="--", lw=2.5, label="predicted")
+        ax.set(title=f"{name}\n{ends[name]}", xlabel="step", ylim=(-0.1, 2.7), xticks=range(0, len(losses) + 1, 200))
+    axes[0].set(ylabel="loss (nats)")
+    axes[0].legend(loc="upper right")
     return fig
 
 
 def smoothing(p, losses):
     """Loss over the probability `p (n,)` of the right token; `losses`: {epsilon: (n,)}; dots: minima."""
-    fig, ax = plt.subplots(figsize=(10, 4.2))
+    fig, ax = plt.subplots()
     for (epsilon, values), colour, style in zip(losses.items(), (BLUE, ORANGE, GREEN), ("-", "--", "-.")):
         ax.plot(p, values, color=colour, ls=style, lw=2.5, label=f"ε = {epsilon}")
         ax.plot(p[values.argmin()], values.min(), "o", color=colour, ms=10)
-    ax.set(xlabel="probability of the right token", ylabel="loss (nats)", ylim=(-0.1, 3))
-    ax.set(title="Smoothing puts a price on certainty")
+    ax.set(xlabel="probability of the right token", ylabel="loss (nats)", ylim=(-0.1, None))
     ax.legend(loc="lower left")
     return fig
 
 
-def codes(utterance, log_mel, coded, numbers):
-    """A log-mel `(T, 40)`, and the same made of the centres of its codes, `numbers (T / 4,)`."""
-    frames = len(coded) // len(numbers)
-    fig, (top, bottom) = plt.subplots(2, 1, figsize=(12, 5.4), sharex=True, sharey=True, layout="constrained")
-    for ax, picture in ((top, log_mel), (bottom, coded)):
-        draw_log_mel(ax, picture)
-    top.set(title="what is said", xlim=(0, utterance.seconds))
-    bottom.set(title="what the codes keep", xlabel="time (s)")
-    for i, number in enumerate(numbers.tolist()):
-        place = ((i + 0.5) * frames - 0.5) * FRAME_SHIFT
-        bottom.text(place, 1.5, number, rotation=90, ha="center", va="bottom", fontsize=11, color="white")
+def token_weights(texts, weights):
+    """How much each token counts in a mean; `texts`: N lists of tokens, `weights`: {title: (N, U)}, one scale for all."""
+    fig, axes = plt.subplots(len(weights), 1, sharex=True, figsize=(10.8, 5.3))
+    most = max(weight.max().item() for weight in weights.values())
+    for ax, (title, weight) in zip(axes, weights.items()):
+        picture = ax.imshow(weight, cmap="Blues", vmin=0, vmax=most, aspect="auto")
+        for row, tokens in enumerate(texts):
+            for column, token in enumerate(tokens):
+                dark = weight[row, column] > 0.6 * most
+                ax.text(column, row, "␣" if token == " " else token, ha="center", va="center", fontsize=14,
+                        color="white" if dark else "black")
+                ax.axvline(column + 0.5, color="white", lw=1)
+            ax.axhline(row + 0.5, color="white", lw=1)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(title, loc="left")
+        ax.grid(False)
+    bar = fig.colorbar(picture, ax=axes, ticks=[0, most], pad=0.01, aspect=40, label="share of the mean")
+    bar.ax.set_yticklabels(["0", f"{100 * most:.1f} %"])
     return fig

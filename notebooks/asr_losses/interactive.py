@@ -16,8 +16,16 @@ import matplotlib.pyplot as plt
 import torch
 from IPython.display import display
 
-from asr_losses import alignment, figures_cross_entropy, figures_ctc, speech
+from asr_losses import (
+    alignment,
+    figures_encoder_decoder,
+    figures_lattice,
+    figures_reader,
+    recursion,
+    speech,
+)
 from asr_losses.ctc import ctc_loss
+from asr_losses.display import sound_address
 
 SCRIPTS = Path(__file__).with_name("js")
 
@@ -47,11 +55,13 @@ def _small_svg(fig):
 
 
 def _rounded(values, digits):
-    """Nested lists; None for what is not finite."""
+    """Nested lists; texts stay, and None stands for what is not finite."""
     if isinstance(values, torch.Tensor):
         values = values.tolist()
     if isinstance(values, list):
         return [_rounded(value, digits) for value in values]
+    if isinstance(values, str):
+        return values
     return round(values, digits) if math.isfinite(values) else None
 
 
@@ -66,47 +76,52 @@ def collapse(path, kept, wrong, examples):
     `path`: letters a to z and "-", the blank; `kept`, `wrong`: what merge-then-drop and drop-then-merge leave
     of it; `examples`: other paths, on buttons.
     """
-    data = {"blank": "-", "labels": "".join(dict.fromkeys("-" + path)), "path": path, "examples": examples}
+    data = {"blank": "-", "goal": kept, "path": path, "examples": examples}
     alt = (
         f"The frame labels {path}. Merge equal neighbours, then drop the blanks: {kept}. "
         f"Drop first, then merge: {wrong}."
     )
-    _show("collapse", data, figures_ctc.collapse(path, kept, wrong), alt)
+    _show("collapse", data, figures_lattice.collapse(path, kept, wrong), alt)
 
 
-def lattice(log_probs, text, alpha, beta, jump, frame_shift):
-    """The lattice of `text` under `log_probs (T, C)`: alpha, beta and gamma of every node, and paths to draw.
+def lattice(stages, text, frame_shift):
+    """The lattice of `text` in the course of a training: how the sum over all paths gathers into one.
 
-    `alpha`, `beta (T, 2U+1)`: ln of the forward and backward sums, frame t in both; `jump (2U+1,)`: may the
-    state be entered over a blank? `frame_shift` in seconds.
+    `stages`: {steps: log-probabilities `(T, C)`}; `frame_shift` in seconds. The reader moves through the stages, sees
+    alpha, beta and gamma of every node, and draws a path of their own.
     """
     target = speech.encode(text)
-    states = [speech.BLANK, *(label for c in target for label in (c, speech.BLANK))]
-    labels = "-" + "".join(f"{character}-" for character in text)
-    emission = log_probs[:, states]  # (T, 2U+1)
-    gamma = (alpha + beta - emission).softmax(1)
-    best = alignment.best_path(log_probs, target)
-    total = alpha[-1, -2:].logsumexp(0)
-    share = (emission.gather(1, best[:, None]).sum() - total).exp()
-    alpha, beta = (table.masked_fill(table < -1e9, -math.inf) for table in (alpha, beta))
-    data = {"text": text, "labels": labels, "jump": jump.tolist(), "seconds": frame_shift}
-    data["best"] = best.tolist()
-    tables = {"log_p": emission, "alpha": alpha, "beta": beta, "gamma": gamma, "total": total}
-    data |= {name: _rounded(table, 3) for name, table in tables.items()}
+    states, jump = recursion.lattice(target)
+    used = [speech.BLANK, *dict.fromkeys(target)]
+    names = "-" + "".join(speech.ALPHABET[c] for c in used[1:])
+    T = len(next(iter(stages.values())))
+    repeats = sum(a == b for a, b in zip(target, target[1:]))
+    data = {"text": text, "labels": names, "states": [used.index(c) for c in states.tolist()], "jump": jump.tolist()}
+    data |= {"seconds": frame_shift, "steps": list(stages), "paths": math.comb(T + len(target) - repeats, 2 * len(target))}
+    data["log_p"] = [_rounded(log_probs[:, used], 3) for log_probs in stages.values()]
+    shown = [list(stages)[i] for i in (0, len(stages) // 2, -1)]
+    gamma = {steps: recursion.state_occupancy(stages[steps], target) for steps in shown}
+    best = {steps: alignment.best_path(stages[steps], target) for steps in shown}
+    share = []
+    for steps in (shown[0], shown[-1]):
+        path = recursion.path_log_prob(stages[steps], states[best[steps]])
+        share.append((path + recursion.recursion_loss(stages[steps], target)).exp())
     alt = (
-        f"The lattice of '{text}': {len(labels)} states over {len(gamma)} frames, shaded by occupancy. "
-        f"The best path, a line through the dark nodes, has {share:.0%} of the probability of all paths "
-        "together."
+        f"The lattice of '{text}' at {len(stages)} stages of a training: {len(states)} states over {T} frames, shaded "
+        f"by occupancy. {data['paths']:,} paths say the text. Before the training the best of them has {share[0]:.3%} "
+        f"of the probability of all together, after {shown[-1]} steps {share[1]:.0%}."
     )
-    _show("lattice", data, figures_ctc.occupied_lattice(gamma, labels, best), alt)
+    labels = [names[c] for c in data["states"]]
+    _show("lattice", data, figures_lattice.occupied_lattice(gamma, labels, best), alt)
 
 
-def training(snapshots, says, text, frame_shift):
-    """Posteriors and occupancy of one utterance during the training, with a slider.
+def training(snapshots, says, utterance, losses, frame_shift):
+    """What a model says about one utterance in the course of its training, under the loss curve, with a slider.
 
-    `snapshots`: {steps: log_probs (T, C)}; `says`: the transcript at each; `text`: the truth; `frame_shift`
-    in seconds.
+    `snapshots`: {steps: log_probs (T, C)}; `says`: the transcript at each; `losses`: that of every step of the
+    training; `frame_shift` in seconds.
     """
+    text = utterance.text
     target = torch.tensor(speech.encode(text))
     labels = [speech.BLANK, *dict.fromkeys(target.tolist())]
     p = {}
@@ -118,28 +133,42 @@ def training(snapshots, says, text, frame_shift):
         loss.append(ctc_loss(log_probs, target, (len(log_probs),), (len(target),), reduction="sum").item())
     names = "-" + "".join(speech.ALPHABET[c] for c in labels[1:])
     data = {"text": text, "labels": names, "seconds": frame_shift, "steps": list(snapshots), "says": says}
+    data |= {"duration": utterance.seconds, "words": _rounded(list(map(list, zip(utterance.words, utterance.starts, utterance.ends))), 3)}
     data["loss"] = _rounded(loss, 2)
     data["p"] = [_thousandths(table) for table in p.values()]
     data["gamma"] = [_thousandths(table) for table in gamma.values()]
+    data["curve"] = _rounded(_thinned(losses), 4)
+    data["sound"] = sound_address(utterance.samples, speech.SAMPLE_RATE)
     first, *_, last = snapshots
     alt = (
         f"Posteriors and occupancy of '{text}' at {len(snapshots)} steps of the training. "
         f"Without training the loss is {loss[0]:.0f} nats; after {last} steps it is "
         f"{loss[-1]:.2f}, and the posteriors are narrow peaks."
     )
-    _show("training", data, figures_ctc.snapshots(p, gamma, names, frame_shift), alt)
+    _show("training", data, figures_reader.snapshots(p, names, frame_shift), alt)
 
 
-def masks(dependencies, labels):
-    """The dependency matrices of a decoder, with each mask switched on and off.
+def _thinned(losses):
+    """`[[step, loss], ...]`: each of the first 40 steps, then means over 4 % of the steps so far."""
+    points, begin = [], 0
+    while begin < len(losses):
+        end = min(len(losses), begin + max(1, begin // 25))
+        points.append([(begin + 1 + end) / 2, sum(losses[begin:end]) / (end - begin)])
+        begin = end
+    return points
+
+
+def masks(dependencies, labels, tokens):
+    """The dependency matrices of a decoder, with each mask switched on and off, and the loss that it leads to.
 
     `dependencies`: {title: matrix} of tokens `(U, U)` with and without the causal mask, then of frames
-    `(U, T)` with and without the padding mask; `labels`: what each of the U outputs is to say.
+    `(U, T)` with and without the padding mask; `labels`: what each of the U outputs is to say; `tokens`: how many there
+    are to choose from.
     """
     names = "tokens_causal", "tokens_none", "frames_masked", "frames_none"
-    data = {"labels": labels}
+    data = {"labels": labels, "tokens": tokens}
     data |= {name: matrix.int().tolist() for name, matrix in zip(names, dependencies.values())}
     moved = (f"{title} {matrix.sum()} of {matrix.numel()}" for title, matrix in dependencies.items())
     alt = "Grids of which output moves when a token or a frame is disturbed. Pairs that move: "
     alt += ", ".join(moved) + "."
-    _show("masks", data, figures_cross_entropy.dependency(dependencies), alt)
+    _show("masks", data, figures_encoder_decoder.dependency(dependencies), alt)

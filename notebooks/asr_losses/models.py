@@ -2,7 +2,9 @@
 
 `loss(batch)`: a scalar, of a `features.Batch`; `transcribe(utterances)`: their texts, as a list;
 `paths(utterances)`: the best alignment of each utterance's own text as states `(T,)` (see `alignment.best_path`),
-one state every `frame_shift` seconds. The last two leave the model in evaluation mode.
+one state every `frame_shift` seconds; `view(utterance)`: the same for the eye, as `figures.alignment` takes it:
+(how much of each frame belongs to each character `(U, T)`, to the blank `(T,)` or None, the path). The last three
+leave the model in evaluation mode.
 """
 
 import torch
@@ -10,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
-from asr_losses import alignment, codes, decoding, speech
+from asr_losses import alignment, codes, decoding, recursion, speech
 from asr_losses.attention import DecoderLayer, causal, off_diagonal, positions, visible
 from asr_losses.cross_entropy import BOS, EOS, PAD, V, shift, token_loss
 from asr_losses.ctc import ctc_loss
@@ -85,6 +87,12 @@ class CTC(nn.Module):
         """See the module."""
         heard = self.listen(utterances)
         return [alignment.best_path(log_probs, speech.encode(u.text)) for log_probs, u in zip(heard, utterances)]
+
+    def view(self, utterance):
+        """See the module: the occupancy of each character's own state, and of all blanks together."""
+        (log_probs,), (path,) = self.listen([utterance]), self.paths([utterance])
+        gamma = recursion.state_occupancy(log_probs, speech.encode(utterance.text))
+        return gamma[:, 1::2].T, gamma[:, ::2].sum(1), path
 
 
 class EncoderDecoder(nn.Module):
@@ -172,6 +180,11 @@ class EncoderDecoder(nn.Module):
     def paths(self, utterances):
         """See the module; the last state is EOS."""
         return [alignment.attention_path(weights) for weights in self.attention_maps(utterances)]
+
+    def view(self, utterance):
+        """See the module: the attention, without EOS's."""
+        (weights,), (path,) = self.attention_maps([utterance]), self.paths([utterance])
+        return weights[:-1], None, path
 
 
 class SpeechLanguageModel(nn.Module):

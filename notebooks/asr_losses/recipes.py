@@ -54,6 +54,7 @@ RECIPES = {
 }
 
 
+STAGES = (0, 10, 40, 60, 80, 100, 150, 300, 1000, 3600)  # steps of the reader's training that lessons look at
 CODES = 128  # typical pieces of speech in the decoder-only model's codebook
 
 
@@ -124,6 +125,18 @@ def load(name):
     return model.to(torch.get_default_dtype()).eval()
 
 
+def word():
+    """The Utterance whose lattice lesson 10 looks at: the shortest "four" of the natural test voices."""
+    said = speech.utterances(speech.load_clips("test"), 200, torch.Generator().manual_seed(20))
+    return min((u for u in said if u.text == "four" and speech.is_natural(u.speaker)), key=lambda u: u.seconds)
+
+
+def stages():
+    """What the reader says about `word()` in the course of its training: {steps: log-probabilities `(T, C)`}."""
+    table = safetensors.torch.load_file(WEIGHTS / "stages.safetensors")
+    return {steps: table[str(steps)].to(torch.get_default_dtype()) for steps in STAGES}
+
+
 def validation(count=100, **how):
     """Utterances of the validation voices, always the same ones; `how` goes to `speech.utterances`."""
     return speech.utterances(speech.load_clips("validation"), count, torch.Generator().manual_seed(10), **how)
@@ -150,11 +163,22 @@ def read_index():
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
+def _look(seen, model, step):
+    """Keeps what the model says about `word()` at each of STAGES in `seen`."""
+    if step in STAGES[1:]:
+        seen[str(step)] = model.listen([word()])[0].float()
+        model.train()
+
+
 def make(name):
     """Trains the model `name` and keeps it in `weights/`; returns its row of the index."""
     begin = time.process_time()
-    model, _ = train(name)
+    with _float64(0):
+        seen = {"0": untrained("ctc_reader").listen([word()])[0].float()}
+    model, _ = train(name, watch=partial(_look, seen) if name == "ctc_reader" else None)
     seconds = time.process_time() - begin
+    if name == "ctc_reader":
+        safetensors.torch.save_file(seen, WEIGHTS / "stages.safetensors")
     stored = {key: value.float().contiguous() for key, value in model.state_dict().items()}
     WEIGHTS.mkdir(exist_ok=True)
     safetensors.torch.save_file(stored, WEIGHTS / f"{name}.safetensors")

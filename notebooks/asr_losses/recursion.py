@@ -50,6 +50,13 @@ def backward(log_probs, target):
     return forward(log_probs.flip(0), *lattice(target[::-1])).flip(0, 1)
 
 
+def state_occupancy(log_probs, target):
+    """gamma `(T, 2U+1)`: the probability, over all alignments of `target`, that frame t is in state s."""
+    states, jump = lattice(target)
+    through = forward(log_probs, states, jump) + backward(log_probs, target) - log_probs[:, states]
+    return through.softmax(1)
+
+
 def recursion_loss(log_probs, target):
     """-ln P(target), in nats; inf where no path exists."""
     loss = -forward(log_probs, *lattice(target))[-1, -2:].logsumexp(0)

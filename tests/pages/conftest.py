@@ -12,7 +12,7 @@ from slide_checks import browser_path, launch
 def browser():
     """Chromium or Chrome; where there is none, tests that need it are skipped and say so, but fail in CI."""
     if not browser_path():
-        message = "no Chromium or Chrome is installed (Debian: apt-get install chromium; README, Testing): slides, figures and JupyterLab are not checked"
+        message = "no Chromium or Chrome is installed (Debian: apt-get install chromium): slides, pages, figures and JupyterLab are not checked"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
     with sync_playwright() as playwright:
         browser = launch(playwright)

@@ -7,12 +7,12 @@ import sys
 import nbformat
 import pytest
 
-from interactive_checks import PLAY, figures_of
+from interactive_checks import PLAY, figures_of, touch
 from notebook_checks import ROOT
 
 MOST_BYTES = 100_000
 LESSON_OF = {
-    "collapse": "10_ctc_loss", "training": "11_ctc_training", "lattice": "12_ctc_alignment", "masks": "21_encoder_decoder",
+    "collapse": "10_ctc_loss", "training": "11_ctc_training", "lattice": "10_ctc_loss", "masks": "21_encoder_decoder",
 }
 
 
@@ -29,19 +29,20 @@ def figure(request):
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """`{(lesson, kind): path}` of the lessons as slides and as HTML pages."""
+    """The folder with the lessons as slides, LESSON-slides.html, and as web pages, LESSON-page.html."""
     folder = tmp_path_factory.mktemp("pages")
-    for lesson in set(LESSON_OF.values()):
-        notebook, slides = ROOT / f"notebooks/{lesson}.ipynb", folder / f"{lesson}-slides.html"
+    notebooks = [ROOT / f"notebooks/{lesson}.ipynb" for lesson in set(LESSON_OF.values())]
+    subprocess.run([sys.executable, ROOT / "templates/render_pages.py", folder, *notebooks], check=True)
+    for notebook in notebooks:
+        (folder / f"{notebook.stem}.html").rename(folder / f"{notebook.stem}-page.html")
+        slides = folder / f"{notebook.stem}-slides.html"
         subprocess.run([sys.executable, ROOT / "templates/render_slides.py", notebook, slides], check=True)
-        command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", folder, "--output", f"{lesson}-page", notebook]
-        subprocess.run(command, check=True, capture_output=True)
     return folder
 
 
 def test_small_and_self_contained(figure):
     name, html, _ = figure
-    assert len(html.encode()) < MOST_BYTES
+    assert len(re.sub(r"data:audio[^\"]+", "", html).encode()) < MOST_BYTES
     assert not re.search(r"\b(?:src|href)=\"(?!data:)|\bfetch\(|\bimport\(|XMLHttpRequest", html)
     assert not re.search(r"https?://(?!www\.w3\.org)", html)
 
@@ -67,6 +68,21 @@ def test_answers(figure, kind, pages, browser):
     if kind == "slides":  # the keys that were pressed were the figure's, not the deck's
         assert page.evaluate("Reveal.getIndices().h") == place["h"] and page.evaluate("Reveal.getIndices().v") == place["v"]
         assert errors == []
+        page.keyboard.press("Escape")  # gives the keyboard back to the slides
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v]") != [place["h"], place["v"]]
+    context.close()
+
+
+def test_on_a_phone(figure, pages, browser):
+    name, _, data = figure
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, offline=True)
+    page = context.new_page()
+    page.goto((pages / f"{LESSON_OF[name]}-page.html").as_uri(), wait_until="domcontentloaded")
+    shown = page.locator(f'.asr-figure[data-figure="{name}"]')
+    assert shown.bounding_box()["width"] <= 390
+    assert shown.evaluate("node => [...node.querySelectorAll('button, input, output')].every(part => part.getBoundingClientRect().right <= 391)")
+    touch(shown, data, name)
     context.close()
 
 

@@ -50,7 +50,7 @@ def lab(tmp_path_factory):
     function that makes it trust a lesson.
     """
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("slides", "__pycache__", ".ipynb_checkpoints"))
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("slides", "pages", "__pycache__", ".ipynb_checkpoints"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

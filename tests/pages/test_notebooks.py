@@ -12,6 +12,7 @@ from notebook_checks import LESSON_CHECKS, NOTEBOOK_CHECKS, ROOT, broken_links
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.stem.endswith("_solutions")]
+PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md"))]
 TOP_LEVEL = {"notebooks", "figures", "requirements.txt", "Makefile", "README.md", "LICENSE", "tests", "templates"}
 
 
@@ -50,13 +51,14 @@ def test_links_of_notebook(path):
     assert list(broken_links(text, path.parent)) == []
 
 
-def test_links_of_readme():
-    assert list(broken_links((ROOT / "README.md").read_text(encoding="utf-8"), ROOT)) == []
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_of_pages(path):
+    assert list(broken_links(path.read_text(encoding="utf-8"), path.parent)) == []
 
 
 def test_commands_of_readme_exist():
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines() if line.startswith("make")]
+    commands = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("make")]
     assert commands[:2] == ["make", "make test"]
     for command in commands:
         dry = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True)

@@ -1,8 +1,9 @@
 // Which output moves when an input token or a frame is disturbed, with each precaution on or off.
 const CELL = 44, LEFT = 120, TOP = 60, GAP = 180;
 const U = data.labels.length, L = data.frames_none[0].length;
-const WIDTH = LEFT + (U + L) * CELL + GAP + 20, HEIGHT = TOP + U * CELL + 40;
+const WIDTH = LEFT + (U + L) * CELL + GAP + 20, HEIGHT = TOP + U * CELL + 6;
 const real = data.frames_masked[0].filter(moves => moves).length;
+const floors = {0: `ln ${data.tokens}: nothing leaks`, [U - 1]: `ln ${data.tokens} / ${U}: only the last label must be guessed`, [U]: "every label is in its own input"};
 let at = 0;
 
 const bar = add(root, "div", {class: "bar"});
@@ -12,14 +13,15 @@ for (const [key, text] of Object.entries({shift: "shift the labels by one", caus
   switches[key].checked = true;
   switches[key].addEventListener("change", draw);
 }
-const picture = add(root, "svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "outputs by inputs and frames; the arrow keys move between outputs", style: `max-width: ${WIDTH}px`});
+const picture = drawing(WIDTH, HEIGHT, {role: "group", "aria-label": "outputs by inputs and frames; the arrow keys move between outputs", style: `max-width: ${WIDTH}px`});
+add(root, "div", {}, "✓ the output moves with it; dashed: it must not, and does not; orange: it must not, and does");
 const output = add(root, "output", {role: "status", class: "all"});
 const of_row = add(root, "output", {role: "status", class: "row"});
 
 function cell(parent, column, row, left, moves, kind) {
   const place = {x: left + column * CELL, y: TOP + row * CELL, width: CELL - 4, height: CELL - 4};
-  const fill = moves ? kind === "plain" ? "#0072b2" : "#b34c00" : "#f4f4f4";
-  add(parent, "rect", {...place, fill, stroke: kind === "plain" ? "none" : "#b34c00", "stroke-width": 4, "stroke-dasharray": "6 3"});
+  const fill = moves ? kind === "plain" ? "#0072b2" : "#b34c00" : "#f4f4f4"; // orange shouts only where something is wrong
+  add(parent, "rect", {...place, fill, stroke: kind === "plain" || moves ? "none" : "#8c8c8c", "stroke-width": 2, "stroke-dasharray": "5 4"});
   if (moves) add(parent, "text", {x: place.x + CELL / 2 - 2, y: place.y + 27, fill: "#ffffff", "text-anchor": "middle"}, "✓");
 }
 
@@ -34,7 +36,6 @@ function draw() {
   for (let l = 0; l < L; l++) add(picture, "text", {x: right + l * CELL + CELL / 2 - 2, y: TOP - 10, "text-anchor": "middle"}, l < real ? l : "pad");
   add(picture, "text", {x: LEFT, y: 20, "font-weight": "bold"}, "input token");
   add(picture, "text", {x: right, y: 20, "font-weight": "bold"}, "frame of the memory");
-  add(picture, "text", {x: LEFT, y: HEIGHT - 8}, "✓ the output moves with it; orange: it must not");
   data.labels.forEach((label, u) => {
     const read = inputs.filter((_, v) => tokens[u][v]).map(spell).join(" ");
     const heard = frames[u].filter(moves => moves).length;
@@ -60,7 +61,8 @@ function draw() {
   const leaks = data.labels.filter((_, u) => tokens[u][own(u)]).length;
   const count = rows => rows.flat().filter(moves => moves).length;
   output.value = `${count(tokens)} of ${U * U} pairs of output and token move, ${count(frames)} of ${U * L} pairs of output and frame; `
-    + `outputs that see their own label: ${leaks} of ${U}; padding is ${frames[0][L - 1] ? "heard" : "not heard"}`;
+    + `outputs that see their own label: ${leaks} of ${U}; padding is ${frames[0][L - 1] ? "heard" : "not heard"}\n`
+    + `on texts that cannot be guessed the loss can fall to ${((U - leaks) / U * Math.log(data.tokens)).toFixed(2)} nats, ${floors[leaks] ?? ""}`;
 }
 
 function mark(u) {
