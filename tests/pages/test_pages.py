@@ -14,7 +14,7 @@ NAMES = [path.stem for path in NOTEBOOKS] + ["index"]
 WIDTHS = 390, 1280
 # What a reader would miss: text beside the screen, pictures without alt text, formulas that are none.
 LOOK = """() => {
-  const found = [], inside = node => node.closest("pre, .code, .scroll, .wide, mjx-container, svg");
+  const found = [], inside = node => node.closest("pre, .code, .scroll, .wide, .text > table, mjx-container, svg");
   if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the screen");
   for (const node of document.querySelectorAll("main *, nav *"))
     if (!inside(node) && node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1) found.push("beside the screen: " + node.outerHTML.slice(0, 80));
