@@ -49,7 +49,7 @@ def table(columns, rows):
             raise ValueError(f"rows: one with {len(row)} entries came for {len(columns)} columns: {row}")
     cells = [list(map(str, row)) for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    right = [bool(rows) and all(re.fullmatch(r"[-+−]?[\d.,]+ ?%?|", entry) for entry in column[1:]) for column in zip(*cells)]
+    right = [bool(rows) and all(re.fullmatch(r"[-+−]?([\d.,]+|inf) ?%?|", entry) for entry in column[1:]) for column in zip(*cells)]
     lines = ["  ".join(entry.rjust(w) if r else entry.ljust(w) for entry, w, r in zip(row, widths, right)).rstrip() for row in cells]
     tags = [[f"<t{kind}{' class=number' * r}>{html.escape(entry)}</t{kind}>" for entry, r in zip(row, right)]
             for row, kind in zip(cells, "h" + "d" * len(rows))]

@@ -15,6 +15,12 @@ ORANGE = "#d55e00"
 GREEN = "#009e73"
 PINK = "#cc79a7"
 DARK_ORANGE = "#b34c00"  # for text
+SKY = "#56b4e9"
+BROWN = "#8a5a00"
+COLOURS = {
+    "uniform split": "0.5", "frame labels": BLUE, "reader": ORANGE, "CTC reader": ORANGE, "aligner": GREEN,
+    "CTC aligner": GREEN, "attention": PINK,
+}
 
 
 def mark_words(ax, utterance, height=1.03, **style):
@@ -120,12 +126,12 @@ def loss_with_lines(curves, lines, title, legend="upper right", mean_of=1):
     return fig
 
 
-def training(histories, lines, rates, steps_a_row):
+def training(histories, lines, rates, steps_a_row, per):
     """Loss above, rates in per cent below, over the steps of the training; one column for each model, on one axis.
 
     `histories`: {model name: list of dicts, one after every `steps_a_row` steps, with train, validation (nats per
-    label) and the keys of `rates`}; `rates`: {key: label}, up to three; `lines`: {label: nats}. The loss has a
-    logarithmic axis; a line at 0 stands at its foot.
+    `per`) and the keys of `rates`}; `rates`: {key: label}, up to three; `lines`: {label: nats}, of which the
+    logarithmic axis leaves out what is 0. Rates above 100 are cut off, and the axis says so.
     """
     fig, axes = plt.subplots(2, len(histories), figsize=(10.8, 5.6), sharex=True, sharey="row", squeeze=False,
                              layout="constrained")
@@ -133,33 +139,40 @@ def training(histories, lines, rates, steps_a_row):
     foot = 0.7 * least
     for (name, history), (top, bottom) in zip(histories.items(), axes.T):
         steps = [steps_a_row * i for i in range(len(history))]
-        top.plot(steps[1:], [row["train"] for row in history[1:]], "-", color=BLUE, label="training")
+        top.plot(steps[1:], [row["train"] for row in history[1:]], "-", color=BLUE, label="training (augmented, dropout)")
         top.plot(steps, [row["validation"] for row in history], "--", color=GREEN, label="validation")
         level_lines(top, {label: level for label, level in lines.items() if level > foot})
         top.set(title=name, yscale="log", ylim=(foot, None))
         ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if foot < tick]
         top.set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         top.yaxis.set_minor_formatter("")
-        for (key, label), style in zip(rates.items(), ("k:", "-", "--")):
-            bottom.plot(steps, [row[key] for row in history], style, label=label)
-        bottom.set(xlabel="step", ylim=(0, None))
-    axes[0, 0].set(ylabel="loss, nats per label\n(logarithmic axis)")
-    axes[1, 0].set(ylabel="per cent")
+        for (key, label), style, colour in zip(rates.items(), (":", "-", "--"), ("black", SKY, BROWN)):
+            bottom.plot(steps, [row[key] for row in history], style, color=colour, label=label)
+        bottom.set(xlabel="step", ylim=(0, 102))
+    most = max(row[key] for history in histories.values() for row in history for key in rates)
+    axes[0, 0].set(ylabel=f"nats per {per}\n(logarithmic)")
+    axes[1, 0].set(ylabel="per cent" if most <= 102 else "per cent\n(above 100 cut off)")
     handles = [handle for row in axes for handle in row[0].get_legend_handles_labels()[0]]
     fig.legend(handles=handles, loc="outside lower center", ncols=4)
     return fig
 
 
 def error_distributions(errors, title):
-    """Cumulative distribution of absolute boundary errors; `errors`: {name: ms}."""
+    """Cumulative distribution of absolute boundary errors; `errors`: {name: ms}.
+
+    A model has its colour in every lesson (`COLOURS`, by the name before a comma); its second curve is dashed.
+    """
     fig, ax = plt.subplots()
-    styles = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
-    for (name, values), style in zip(errors.items(), styles):
+    seen = []
+    for name, values in errors.items():
+        colour = COLOURS[name.split(",")[0]]
         ordered = values.abs().sort().values
         share = torch.arange(1, len(ordered) + 1) / len(ordered) * 100
-        ax.plot(ordered, share, ls=style, lw=2.5, label=f"{name}: median {ordered.median():.0f} ms")
+        label = f"{name}: median {ordered.median():.0f} ms"
+        ax.plot(ordered, share, color=colour, ls="--" if colour in seen else "-", lw=2.5, label=label)
+        seen.append(colour)
     longest = max(values.abs().max().item() for values in errors.values())
-    ax.set(xlabel=f"distance from the true boundary (ms; the farthest {longest:.0f})", ylabel="per cent of boundaries")
+    ax.set(xlabel=f"distance from the true boundary (ms; the farthest {longest:.0f})", ylabel=f"per cent of {len(ordered)} boundaries")
     ax.set(xlim=(0, 400), ylim=(0, 101), title=title)
     ax.legend(loc="lower right")
     return fig
@@ -212,8 +225,10 @@ def bars(heights, xlabel, ylabel, line=None):
 def rates_by_length(rates, longest):
     """WER over the number of words, `{model: {words: per cent}}`; `longest`: the most words in training, a dashed line."""
     fig, ax = plt.subplots()
-    for (name, values), colour, marker, style in zip(rates.items(), (BLUE, ORANGE, GREEN), "osD", ("-", "--", "-.")):
-        ax.plot(list(values), list(values.values()), marker + style, color=colour, ms=9, lw=2.5, label=name)
+    for (name, values), colour, marker, style in zip(rates.items(), (PINK, ORANGE, GREEN), "osD", ("-", "--", "-.")):
+        words = range(min(values), max(values) + 1)  # where nothing was measured the line is broken
+        measured = [values.get(number, float("nan")) for number in words]
+        ax.plot(words, measured, marker + style, color=colour, ms=9, lw=2.5, label=name)
     ax.axvline(longest + 0.5, color="0.3", ls=":", lw=2.5, label=f"in training at most {longest} words")
     ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     ax.set(xlabel="words said", ylabel="WER (%)", ylim=(0, None))

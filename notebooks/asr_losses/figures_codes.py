@@ -69,7 +69,7 @@ def one_sequence(inputs, labels, names, stage):
     begin = next(i for i, token in enumerate(tokens) if token < V)
     shown = [0, 1, 2, None, begin - 3, begin - 2, begin - 1, *range(begin, len(tokens))]
     left, width = 1.75, 9.0 / len(shown)
-    for text, y in {"label": 3.5, "token": 2.6, "number": 1.75, "position": 1.05}.items():
+    for text, y in {"label": 3.5, "code, letter": 2.6, "token": 1.75, "position": 1.05}.items():
         ax.text(0.05, y, text, va="center")
     for place, i in enumerate(shown):
         x = left + (place + 0.5) * width
@@ -91,7 +91,7 @@ def one_sequence(inputs, labels, names, stage):
     ax.plot([split, split], [0.75, 4.0], color="0.6", lw=1.5, ls="--")
     ax.text((left + split) / 2, 4.2, f"{begin} codes of 40 ms", ha="center", color=DARK_ORANGE)
     ax.text((split + 10.75) / 2, 4.2, "the text", ha="center", color=BLUE)
-    ax.text(left, 0.3, "codes by their own number k; their token is " + f"{V} + k; positions start again at BOS")
+    ax.text(left, 0.3, f"code k is token {V} + k; positions start again at BOS")
     return fig
 
 

@@ -88,9 +88,10 @@ def smoothing(p, losses):
     """Loss over the probability `p (n,)` of the right token; `losses`: {epsilon: (n,)}; dots: minima."""
     fig, ax = plt.subplots()
     for (epsilon, values), colour, style in zip(losses.items(), (BLUE, ORANGE, GREEN), ("-", "--", "-.")):
-        ax.plot(p, values, color=colour, ls=style, lw=2.5, label=f"ε = {epsilon}")
+        end = ", infinite at 1" if epsilon else ""
+        ax.plot(p, values, color=colour, ls=style, lw=2.5, label=f"ε = {epsilon}{end}")
         ax.plot(p[values.argmin()], values.min(), "o", color=colour, ms=10)
-    ax.set(xlabel="probability of the right token", ylabel="loss (nats)", ylim=(-0.1, None))
+    ax.set(xlabel="probability of the right token (the others share the rest)", ylabel="loss (nats)", ylim=(-0.1, None))
     ax.legend(loc="lower left")
     return fig
 

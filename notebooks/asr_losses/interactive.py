@@ -98,7 +98,7 @@ def lattice(stages, text, frame_shift):
     repeats = sum(a == b for a, b in zip(target, target[1:]))
     data = {"text": text, "labels": names, "states": [used.index(c) for c in states.tolist()], "jump": jump.tolist()}
     data |= {"seconds": frame_shift, "steps": list(stages), "paths": math.comb(T + len(target) - repeats, 2 * len(target))}
-    data["log_p"] = [_rounded(log_probs[:, used], 3) for log_probs in stages.values()]
+    data["log_p"] = [_rounded(log_probs[:, used], 4) for log_probs in stages.values()]
     shown = [list(stages)[i] for i in (0, len(stages) // 2, -1)]
     gamma = {steps: recursion.state_occupancy(stages[steps], target) for steps in shown}
     best = {steps: alignment.best_path(stages[steps], target) for steps in shown}

@@ -35,7 +35,7 @@ def play_collapse(figure, data):
     for path in (data["path"], "hhello", "hel-lo", "-zz-o-oo", "---", "", "a", "lo-lo-lo"):
         box.fill(path)
         kept, wrong = merge(path).replace("-", ""), merge(path.replace("-", ""))
-        reached = " – that is it!" if kept == data["goal"] else ""
+        reached = ", that is it" if kept == data["goal"] else ""
         orders, counts = said.text_content().split("\n")
         assert orders == f"merge, then drop: “{kept}”{reached}; drop, then merge: “{wrong}”"
         assert counts.startswith(f"{counted(len(path), kept):,} of all {27 ** len(path):,} paths of {len(path)} frames ")

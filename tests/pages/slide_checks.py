@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 SIZES = (1280, 720), (1920, 1080)
 # What can be read from the back row, while somebody speaks: words, lines, and pixels of a window of 1280 x 720.
 BARS = {
-    "slides": [15, 30], "prose": 30, "words": 60, "body": 32, "code": 24, "table": 28, "print": 18, "least": 18,
+    "slides": [15, 30], "prose": 30, "words": 60, "body": 32, "code": 24, "table": 32, "print": 18, "least": 18,
     "lines": 10, "columns": 75,
 }
 BROWSERS = (

@@ -73,7 +73,7 @@ function draw() {
   row("1. drop the blanks", dropped, "letter");
   row("2. merge equal neighbours", wrong, "result");
   const text = read(kept), all = 27 ** length;
-  output.value = `merge, then drop: “${text}”${text === data.goal ? " – that is it!" : ""}; drop, then merge: “${read(wrong)}”\n`
+  output.value = `merge, then drop: “${text}”${text === data.goal ? ", that is it" : ""}; drop, then merge: “${read(wrong)}”\n`
     + `${count(length, text).toLocaleString("en")} of all ${all < 1e15 ? all.toLocaleString("en") : all.toPrecision(3)} paths of ${length} frames over blank and 26 letters say “${text}”`;
 }
 

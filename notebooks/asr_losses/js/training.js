@@ -18,7 +18,7 @@ function curve(k) {
     add(picture, "line", {x1: LEFT, x2: RIGHT, y1: level(loss), y2: level(loss), stroke: "#dddddd"});
     add(picture, "text", {x: LEFT - 10, y: level(loss) + 6, "text-anchor": "end"}, loss);
   }
-  add(picture, "text", {x: LEFT, y: TOPS.curve - 8, "font-weight": "bold"}, "training loss, nats per character; both axes logarithmic");
+  add(picture, "text", {x: LEFT, y: TOPS.curve - 8, "font-weight": "bold"}, "training loss, nats per character (logarithmic; steps, too, from 1 on)");
   const points = data.curve.map(([step, loss]) => `${along(step)},${level(loss)}`).join(" ");
   add(picture, "polyline", {points, fill: "none", stroke: "#0072b2", "stroke-width": 2, class: "curve"});
   for (const step of data.steps) add(picture, "line", {x1: along(step), x2: along(step), y1: TOPS.curve + CURVE, y2: TOPS.curve + CURVE + 7, stroke: "#595959"});
