@@ -142,7 +142,7 @@ def training(histories, lines, rates, steps_a_row, per):
         top.plot(steps[1:], [row["train"] for row in history[1:]], "-", color=BLUE, label="training (augmented, dropout)")
         top.plot(steps, [row["validation"] for row in history], "--", color=GREEN, label="validation")
         level_lines(top, {label: level for label, level in lines.items() if level > foot})
-        top.set(title=name, yscale="log", ylim=(foot, None))
+        top.set(title=f"{name}: loss, logarithmic", yscale="log", ylim=(foot, None))
         ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if foot < tick]
         top.set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         top.yaxis.set_minor_formatter("")
@@ -150,10 +150,10 @@ def training(histories, lines, rates, steps_a_row, per):
             bottom.plot(steps, [row[key] for row in history], style, color=colour, label=label)
         bottom.set(xlabel="step", ylim=(0, 102))
     most = max(row[key] for history in histories.values() for row in history for key in rates)
-    axes[0, 0].set(ylabel=f"nats per {per}\n(logarithmic)")
-    axes[1, 0].set(ylabel="per cent" if most <= 102 else "per cent\n(above 100 cut off)")
+    axes[0, 0].set(ylabel=f"nats per {per}")
+    axes[1, 0].set(ylabel="per cent" if most <= 102 else "%, above\n100 cut off")
     handles = [handle for row in axes for handle in row[0].get_legend_handles_labels()[0]]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4)
+    fig.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=14)
     return fig
 
 
