@@ -92,7 +92,7 @@ def smoothing(p, losses):
         ax.plot(p, values, color=colour, ls=style, lw=2.5, label=f"ε = {epsilon}{end}")
         ax.plot(p[values.argmin()], values.min(), "o", color=colour, ms=10)
     ax.set(xlabel="probability of the right token (the others share the rest)", ylabel="loss (nats)", ylim=(-0.1, None))
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper left")
     return fig
 
 
