@@ -19,7 +19,7 @@ LOOK = """() => {
   for (const node of document.querySelectorAll("main *, nav *"))
     if (!inside(node) && node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1) found.push("beside the screen: " + node.outerHTML.slice(0, 80));
   for (const node of document.querySelectorAll("img")) {
-    if (!(node.alt || "").trim()) found.push("no alt text: " + node.outerHTML.slice(0, 80));
+    if (!(node.alt || "").trim() || /no description has been provided/i.test(node.alt)) found.push("no alt text: " + node.outerHTML.slice(0, 80));
     if (!node.complete || !node.naturalWidth) found.push("no picture: " + node.alt);
   }
   for (const node of document.querySelectorAll("[data-mml-node=merror]")) found.push("formula: " + node.textContent);
