@@ -137,7 +137,7 @@ def test_the_shipped_weights_are_the_stated_ones(name):
 def test_making_the_reader_keeps_its_stages(monkeypatch):
     seen = {}
     monkeypatch.setattr(recipes, "STAGES", (0, 1))
-    recipes.train("ctc_reader", stop=2, watch=partial(recipes._look, seen))
+    recipes.train("ctc_reader", stop=2, watch=partial(recipes._look, seen, recipes.word()))
     model, _ = recipes.train("ctc_reader", stop=1)
     assert list(seen) == ["1"]
     torch.testing.assert_close(seen["1"], model.listen([recipes.word()])[0].float())

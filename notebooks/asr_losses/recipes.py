@@ -163,19 +163,20 @@ def read_index():
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
-def _look(seen, model, step):
-    """Keeps what the model says about `word()` at each of STAGES in `seen`."""
+def _look(seen, said, model, step):
+    """Keeps what the model says about the Utterance `said` at each of STAGES in `seen`."""
     if step in STAGES[1:]:
-        seen[str(step)] = model.listen([word()])[0].float()
+        seen[str(step)] = model.listen([said])[0].float()
         model.train()
 
 
 def make(name):
     """Trains the model `name` and keeps it in `weights/`; returns its row of the index."""
     begin = time.process_time()
+    said = word()
     with _float64(0):
-        seen = {"0": untrained("ctc_reader").listen([word()])[0].float()}
-    model, _ = train(name, watch=partial(_look, seen) if name == "ctc_reader" else None)
+        seen = {"0": untrained("ctc_reader").listen([said])[0].float()}
+    model, _ = train(name, watch=partial(_look, seen, said) if name == "ctc_reader" else None)
     seconds = time.process_time() - begin
     if name == "ctc_reader":
         safetensors.torch.save_file(seen, WEIGHTS / "stages.safetensors")

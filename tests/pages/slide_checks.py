@@ -44,7 +44,7 @@ LOOK = """bars => {
     const size = parseFloat(getComputedStyle(node).fontSize);
     if (node.closest("svg")) {
       const shown = node.closest("svg"), scale = shown.getBoundingClientRect().width / (shown.viewBox.baseVal.width || shown.clientWidth) / Reveal.getScale();
-      if (size * scale < bars.print - 0.5) add("small print", `${(size * scale).toFixed(1)} pixels: ${text.data}`);
+      if (size * scale < bars.print - 0.05) add("small print", `${(size * scale).toFixed(1)} pixels: ${text.data}`);
     } else {
       const kind = node.closest(".asr-figure") ? "print" : node.closest("pre, code") ? "code" : node.closest("td, th") ? "table"
         : node.closest(".where, figcaption") ? "least" : "body";
