@@ -20,6 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ASR = "notebooks/asr_losses/"
 CTC = ASR + "ctc.py"
+TRANSDUCER = ASR + "transducer.py"
+WRITER = ASR + "models_transducer.py"
+ENCODERS = ASR + "encoders.py"
 ALIGN = ASR + "alignment.py"
 SPEECH = ASR + "speech.py"
 FEATURES = ASR + "features.py"
@@ -36,6 +39,7 @@ LESSON11 = "notebooks/11_ctc_training.ipynb"
 LESSON12 = "notebooks/12_ctc_alignment.ipynb"
 LESSON20 = "notebooks/20_cross_entropy.ipynb"
 LESSON21 = "notebooks/21_encoder_decoder.ipynb"
+LESSON30 = "notebooks/30_transducer_loss.ipynb"
 STYLE, PAGE = "templates/slides/style.css", "templates/slides/index.html.j2"
 SLIDES, TALKS = "templates/render_slides.py", "tests/pages/test_slides.py"
 WEB = "tests/pages/test_pages.py -k 00_alignment"
@@ -49,6 +53,9 @@ TOKENS = "tests/test_cross_entropy.py"
 SOUNDS = "tests/test_speech.py"
 CLIPS = "tests/test_clips.py"
 LOSS = "tests/test_ctc.py"
+WALKS = "tests/test_transducer.py"
+WRITTEN = "tests/test_models_transducer.py"
+ENCODED = "tests/test_encoders.py"
 ARGUMENTS = "tests/test_arguments.py"
 FEATURED = "tests/test_features.py"
 CODED = "tests/test_codes.py"
@@ -142,6 +149,34 @@ MUTATIONS = [
     (LOSS, CTC,  # half a second derivative
      "_Gradient.apply if torch.is_grad_enabled() else _Gradient.forward", "_Gradient.forward"),
     (LOSS, CTC, ".clamp_(min=0.0)  # the blank", "  # the blank"),  # a probability below 0
+    # The transducer: its loss, its model, what it needs of others
+    (WALKS, TRANSDUCER,  # labels behind a text are read
+     "move[:, :T].masked_fill_(outside, 0.0)", "move[:, :T].masked_fill_(beyond[:, :T, None], 0.0)"),
+    (WALKS, TRANSDUCER,  # only the longest text comes to the end
+     "emit[:, T].masked_fill_(finished & (place < W - 1), 0.0)", "pass"),
+    (WALKS, TRANSDUCER, "by_label[N:] = emit.flip(1, 2)", "by_label[N:] = emit.flip(1)"),  # half backwards
+    (WALKS, TRANSDUCER, "gradient[..., ctx.blank] -= move", "gradient[..., 0] -= move"),  # as if the blank were always 0
+    (WALKS, TRANSDUCER, "item[:, U + 1 :] = 0.0", "pass"),  # nan from what pads the logits
+    (WALKS, TRANSDUCER, "(-log_p).masked_fill_(rounded, 0.0)", "-log_p"),  # less than nothing
+    (WALKS, TRANSDUCER, "_Once.apply(gradient, logits, of_loss)", "gradient"),  # half a second derivative
+    (WALKS, TRANSDUCER, "_Once.apply(gradient, move, emit, of_loss) for", "gradient for"),
+    (WALKS, TRANSDUCER, "<= said[:, None]", "< said[:, None]"),  # logits for log-probabilities, at the last node
+    (WALKS, TRANSDUCER, "_Arcs.apply(exact(move), exact(emit), heard", "_Arcs.apply(move, emit, heard"),
+    (WALKS, TRANSDUCER, "log_probs[..., blank].contiguous()", "log_probs[..., blank]"),  # keeps all logits in memory
+    (WALKS, TRANSDUCER, "encoded.split(frames, 1)", "encoded.split(encoded.shape[1], 1)"),  # no slices
+    (WALKS, TRANSDUCER, "max((moved, False), (emitted, True))", "min((moved, False), (emitted, True))"),
+    (WALKS, ASR + "arguments.py", "heard.max() != T", "heard.max() > T"),
+    (WALKS, ASR + "arguments.py", " | (targets == blank)", ""),  # the blank as a label
+    (WRITTEN, WRITER, "emit + self.delay * ", "emit - self.delay * "),  # a bonus for late labels
+    (WRITTEN, WRITER, "if self.training and self.delay:", "if self.delay:"),
+    (WRITTEN, WRITER, "F.pad(targets, (self.context, 0)", "F.pad(targets, (self.context - 1, 1)"),  # sees what it is to say
+    (WRITTEN, WRITER, "emits & (best[:, 0] != BLANK)", "best[:, 0] != BLANK"),  # writes where nothing is, and after a blank
+    (WRITTEN, WRITER, "move[:T, : U + 1], emit[:T, :U]", "move, emit"),  # padding in the alignment
+    (ENCODED, ENCODERS, "side = 4 if causal else 2", "side = 3 if causal else 2"),  # hears what comes later
+    (ENCODED, ENCODERS, "if gated and causal:", "if False:"),
+    (ALIGNED, ALIGN, "tuple(frames.double() * frame_shift)", "tuple(frames[:1].double() * frame_shift) * 2"),
+    (ARGUMENTS, ALIGN, "(frames.diff() < 0).any()", "False"),
+    (ARGUMENTS, ALIGN, " or (frames[0] > frames[1]).any()", ""),
     # Alignment, features, error rates
     (ALIGNED, ALIGN, "skip[3::2] = target[1:] != target[:-1]", "skip[3::2] = True"),
     (ALIGNED, ALIGN, "ends = delta[-2:]", "ends = delta[-1:]"),  # only the last blank may end a path
@@ -185,7 +220,7 @@ MUTATIONS = [
     (FEATURED, FEATURES, "- BANDS / 2) * scale", "- BANDS / 2) / scale"),  # the warp the other way
     (ARGUMENTS, ASR + "arguments.py", "values.isnan().any()", "False"),
     (ARGUMENTS, ASR + "arguments.py", " or values.dtype == torch.bool", ""),
-    (ARGUMENTS, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
+    (ALIGNED, ALIGN, "finite=False).detach().double()", "finite=False).detach()"),
     (ALIGNED, ALIGN, "with torch.inference_mode(False), torch.enable_grad():", "if True:"),
     (DECODED, DECODING, 'unicodedata.normalize("NFC", text)', "text"),
     (CODED, ASR + "codes.py", "x, centres = x.double(), centres.double()", "pass"),
@@ -253,6 +288,10 @@ MUTATIONS = [
     (PLAYED + " -k training", LESSON11, "data.loss[k].toFixed", "data.loss[0].toFixed"),
     (PLAYED + " -k masks", LESSON21,
      "switches.causal.checked ? data.tokens_causal", "switches.shift.checked ? data.tokens_causal"),
+    (PLAYED + " -k transducer", LESSON30, "table[t - 1][u] + move[t - 1][u]", "table[t - 1][u] + move[t][u]"),
+    (PLAYED + " -k transducer", LESSON30, "end = u === U ? 0 : -Infinity", "end = 0"),  # labels may be left out
+    (PLAYED + " -k transducer", LESSON30,  # out of the last frame with labels missing
+     "t < now.T - 1 || t < now.T && u === now.U", "t < now.T"),
     # Slides
     (DECK, STYLE, "font-size: 32px; line-height: 1.35", "font-size: 28px; line-height: 1.35"),
     (DECK, STYLE, "font-size: 32px; line-height: 1.35", "font-size: 66px; line-height: 1.35"),

@@ -51,6 +51,32 @@ def test_boundaries_by_hand():
     assert alignment.uniform_boundaries(said).tolist() == pytest.approx([2.0 * 3.5 / 7])
 
 
+def test_boundaries_of_frames_by_hand():
+    """Where one frame may say several labels, a path is the first and the last frame of each."""
+    #                       o  n  e  _  t  w  o
+    frames = torch.tensor([[1, 1, 2, 6, 8, 8, 9], [1, 1, 4, 6, 8, 9, 9]])
+    first, last = alignment.label_times(frames, 0.1)
+    assert first.tolist() == pytest.approx([0.1, 0.1, 0.2, 0.6, 0.8, 0.8, 0.9])
+    assert last.tolist() == pytest.approx([0.1, 0.1, 0.4, 0.6, 0.8, 0.9, 0.9])
+    assert first.dtype == last.dtype == torch.float64
+    assert alignment.word_boundaries(frames, "one two", 0.1).tolist() == pytest.approx([(0.4 + 0.8) / 2])
+    said = speech.Utterance(torch.zeros(16000), ("one", "two"), (0.1, 1.0), (0.6, 1.5), "nobody")
+    assert alignment.boundary_errors([frames], [said], 0.1).tolist() == pytest.approx([1000 * (0.6 - 0.8)])
+
+
+@given(st.lists(st.integers(0, 3), max_size=6), st.lists(st.integers(0, 2), max_size=6))
+def test_states_and_frames_say_the_same(lengths, pauses):
+    """The same path in both forms: each label for some frames, with some blanks before it."""
+    states, frames = [0], []
+    for u, (length, pause) in enumerate(zip(lengths, pauses)):
+        states += [2 * u] * pause
+        frames.append((len(states), len(states) + length))
+        states += [2 * u + 1] * (1 + length)
+    frames = torch.tensor(frames).long().view(-1, 2).T
+    for one, other in zip(alignment.label_times(states, 0.04), alignment.label_times(frames, 0.04)):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
+
+
 def test_the_score_takes_the_lag_of_the_validation_voices_off():
     said = [speech.Utterance(torch.zeros(16000), ("one", "two"), (0.1, 1.0), (0.6, 1.5), "nobody")]
     late = torch.tensor([0, 0, 1, 3, 5, 6, 7, 8, 9, 11, 13])  # the boundary lies at 0.6 s, 200 ms early

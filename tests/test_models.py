@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from asr_losses import codes, models, recipes, speech
+from asr_losses import alignment, codes, models, recipes, speech
 from asr_losses.encoders import ConvEncoder, RecurrentEncoder
 from asr_losses.features import BANDS
 from asr_losses.models import batch_of
+from asr_losses.models_transducer import Transducer
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -25,7 +26,8 @@ def all_models():
     return [
         models.CTC(ConvEncoder()), models.CTC(RecurrentEncoder()), models.CTC(ConvEncoder((1,)), 0.5),
         models.EncoderDecoder(ConvEncoder()), models.EncoderDecoder(ConvEncoder(), guidance=1.0),
-        models.SpeechLanguageModel(centres),
+        models.SpeechLanguageModel(centres), Transducer(ConvEncoder()),
+        Transducer(ConvEncoder(causal=True), context=1, joint=0.0, delay=0.01),
     ]
 
 
@@ -40,12 +42,16 @@ def test_one_contract(spoken):
         assert all(isinstance(text, str) for text in texts)
         if hasattr(model, "paths"):
             for path, u in zip(model.paths(spoken), spoken):
-                assert (path.diff() >= 0).all() and set(range(1, 2 * len(u.text), 2)) <= set(path.tolist())
+                first, last = alignment.label_times(path, model.frame_shift)  # every label is said, in order
+                assert len(first) - len(u.text) in (0, 1)  # attention says its end, too
+                assert (last < u.seconds + model.frame_shift).all()
             heard = next(u for u in spoken if u.text)
             weights, blank, path = model.view(heard)
-            assert weights.shape == (len(heard.text), len(path)) and torch.equal(path, model.paths([heard])[0])
+            frames = math.ceil((1 + len(heard.samples) // 80) / 4)
+            assert weights.shape == (len(heard.text), frames) and torch.equal(path, model.paths([heard])[0])
+            assert path.shape in ((frames,), (2, len(heard.text)))
             if blank is not None:  # occupancy: every frame belongs to a character or to the blank
-                torch.testing.assert_close(weights.sum(0) + blank, torch.ones(len(path)))
+                torch.testing.assert_close(weights.sum(0) + blank, torch.ones(frames))
 
 
 @pytest.mark.parametrize("encoder", [ConvEncoder, RecurrentEncoder])

@@ -4,6 +4,8 @@ import torch
 
 from asr_losses.arguments import exact, floats, integers, kind
 from asr_losses.ctc import ctc_loss
+from asr_losses.features import WINDOW
+from asr_losses.speech import SAMPLE_RATE, decode
 
 
 def occupancy(log_probs, target, blank=0):
@@ -106,10 +108,13 @@ def forward_moves(weights):
 def label_times(path, frame_shift):
     """`(first, last)`, both `(U,)`: the seconds at which a path says each label first and last.
 
-    Frame t stands for the moment `t * frame_shift`. Raises ValueError for a path that is none: every label occurs,
-    in order.
+    `path`: states `(T,)`, as from `best_path`; or, where a frame may say several labels, the first and the last frame
+    `(2, U)` of each. Frame t stands for the moment `t * frame_shift`. Raises ValueError for a path that is none: every
+    label occurs, in order.
     """
     path = integers("path", path)
+    if path.ndim == 2:
+        return _frame_times(path, frame_shift)
     if path.ndim != 1 or not len(path) or path.min() < 0 or (path.diff() < 0).any():
         raise ValueError(f"path: {path.tolist()} came, expected states (T,) that never go back")
     labels = (int(path[-1]) + 1) // 2
@@ -123,11 +128,18 @@ def label_times(path, frame_shift):
     return first, last
 
 
+def _frame_times(frames, frame_shift):
+    """The same for frames `(2, U)`."""
+    if len(frames) != 2 or (frames < 0).any() or (frames.diff() < 0).any() or (frames[0] > frames[1]).any():
+        raise ValueError(f"path: {frames.tolist()} came, expected a first and a last frame (2, U) of labels in order")
+    return tuple(frames.double() * frame_shift)
+
+
 def word_boundaries(path, text, frame_shift):
     """The seconds at which one word ends and the next begins, `(words - 1,)`, as `path` has it:
     the middle between the last frame of one word's last letter and the first of the next's first.
 
-    The path says the text, or the text and an end token behind it, as attention does. Raises ValueError otherwise.
+    The path (see `label_times`) says the text, or the text and an end token behind it, as attention does. Raises ValueError otherwise.
     """
     first, last = label_times(path, frame_shift)
     if len(first) - len(text) not in (0, 1):
@@ -173,3 +185,19 @@ def score(model, utterances, validation):
     """
     lag = boundary_errors(model.paths(validation), validation, model.frame_shift).median()
     return boundary_errors(model.paths(utterances), utterances, model.frame_shift) - lag, lag.item()
+
+
+def word_delays(written, utterances, frame_shift):
+    """The ms from the true end of each word to the moment in which its last letter is written, `(B,)`.
+
+    `written`: [(labels, frames)], as from `Transducer.write`. Only words of texts that are right count: the others' letters
+    belong to no word. Frame t stands for the moment `t * frame_shift`, and needs the sound up to half a window later.
+    """
+    if len(written) != len(utterances):
+        raise ValueError(f"written: {len(written)} came for {len(utterances)} utterances, expected one for each")
+    delays = []
+    for (labels, frames), u in zip(written, utterances):
+        if decode(labels) == u.text:
+            last = [i - 1 for i, character in enumerate(u.text + " ") if character == " "]
+            delays += [frames[i] * frame_shift + WINDOW / 2 / SAMPLE_RATE - end for i, end in zip(last, u.ends)]
+    return 1000 * torch.tensor(delays, dtype=torch.float64, device="cpu")

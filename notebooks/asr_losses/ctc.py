@@ -8,12 +8,11 @@ labels said so far: b (a blank came last) and l (label k came last), as in prefi
 """
 
 import math
-from numbers import Integral
 
 import numpy as np
 import torch
 
-from asr_losses.arguments import exact, integers, kind
+from asr_losses.arguments import check_blank, check_reduction, exact, integers, kind, lengths
 
 BLOCK = 16  # frames that are worked on together: more are a little faster, fewer more exact in float32
 
@@ -48,8 +47,8 @@ def ctc_loss(
         raise ValueError(f"targets: shape {tuple(targets.shape)} came, expected (N, U) or 1-D")
     if single and targets.ndim == 1:
         targets = targets[None]
-    input_lengths = _lengths("input_lengths", input_lengths, log_probs.shape[1])
-    target_lengths = _lengths("target_lengths", target_lengths, log_probs.shape[1])
+    input_lengths = lengths("input_lengths", input_lengths, log_probs.shape[1])
+    target_lengths = lengths("target_lengths", target_lengths, log_probs.shape[1])
     losses = _CTC.apply(exact(log_probs), targets, input_lengths, target_lengths, blank, zero_infinity)[0]
     if reduction == "mean":
         return (losses / target_lengths.clamp(min=1).to(losses.device)).mean()
@@ -65,18 +64,8 @@ def _check(log_probs, blank, reduction):
     shape = tuple(log_probs.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(f"log_probs: shape {shape} came, expected (T, N, C) or (T, C), nothing empty")
-    if not isinstance(blank, Integral) or isinstance(blank, bool) or not 0 <= blank < shape[-1]:
-        raise ValueError(f"blank: {blank!r} came, expected a class from 0 to {shape[-1] - 1}")
-    if reduction not in ("none", "sum", "mean"):
-        raise ValueError(f"reduction: {reduction!r} came, expected 'none', 'sum' or 'mean'")
-
-
-def _lengths(name, values, N):
-    """The lengths of N items as integers `(N,)`."""
-    values = integers(name, values).reshape(-1)
-    if len(values) != N:
-        raise ValueError(f"{name}: {len(values)} came, expected one for each of {N} items")
-    return values
+    check_blank(blank, shape[-1])
+    check_reduction(reduction)
 
 
 class _CTC(torch.autograd.Function):

@@ -30,16 +30,19 @@ class ConvEncoder(nn.Module):
     """log-mel `(N, T, 40)` and frames `(N,)` to `(N, T / 4, width)` and their frames `(N,)`.
 
     Two convolutions halve the frame rate each; one more for each of `dilations` widens the view. With `gated`, each of
-    these is followed by a Gate.
+    these is followed by a Gate. With `causal`, no convolution sees a later frame.
     """
 
-    def __init__(self, dilations=(1, 2, 4), width=96, gated=False):
+    def __init__(self, dilations=(1, 2, 4), width=96, gated=False, causal=False):
         super().__init__()
+        if gated and causal:
+            raise ValueError("gated: True came with causal=True, expected one of them: a Gate hears the whole utterance")
         self.width = width
+        side = 4 if causal else 2  # frames, times the dilation, that are added at either end
         self.gates = nn.ModuleList(Gate(width) for _ in dilations if gated)
         sizes = [(BANDS, 2, 1), (width, 2, 1)] + [(width, 1, dilation) for dilation in dilations]
         self.convs = nn.ModuleList(
-            nn.Conv1d(channels, width, 5, stride, 2 * dilation, dilation) for channels, stride, dilation in sizes
+            nn.Conv1d(channels, width, 5, stride, side * dilation, dilation) for channels, stride, dilation in sizes
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in sizes)
 
@@ -48,14 +51,15 @@ class ConvEncoder(nn.Module):
         x = log_mel.mT  # (N, 40, T)
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms)):
             frames = (frames - 1) // conv.stride[0] + 1
-            y = keep(norm(conv(x)).relu(), frames)
+            y = conv(x)[:, :, : (x.shape[2] - 1) // conv.stride[0] + 1]  # causal: the end has heard what was added
+            y = keep(norm(y).relu(), frames)
             if i >= 2 and self.gates:
                 y = self.gates[i - 2](y, frames)
             x = y if conv.stride[0] == 2 else x + y
         return x.mT, frames
 
     def view(self):
-        """How far its convolutions see to either side, in seconds."""
+        """How far its convolutions see to either side, in seconds (causal ones: twice as far back, and not ahead)."""
         seconds, shift = 0.0, FRAME_SHIFT
         for conv in self.convs:
             seconds += 2 * conv.dilation[0] * shift

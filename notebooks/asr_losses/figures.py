@@ -19,7 +19,7 @@ SKY = "#56b4e9"
 BROWN = "#8a5a00"
 COLOURS = {
     "uniform split": "0.5", "frame labels": BLUE, "reader": ORANGE, "CTC reader": ORANGE, "aligner": GREEN,
-    "CTC aligner": GREEN, "attention": PINK,
+    "CTC aligner": GREEN, "attention": PINK, "transducer": SKY,
 }
 
 
@@ -46,7 +46,7 @@ def alignment(utterance, log_mel, views, frame_shift):
 
     `views`: {title: (weights, blank, path)}, a column for each. `weights (U, T)`: how much of each frame belongs to
     each character, shaded from 0 to the largest; `blank (T,)`: the same for CTC's blank, a row of its own, or None.
-    `path (T,)`: states as from `alignment.best_path`, or None; its word boundaries minus the true ones stand above
+    `path`: as `alignment.label_times` takes it, or None; its word boundaries minus the true ones stand above
     it, in ms. Time runs to the right, the text upwards; above lies the log-mel `(T', 40)` with the true word edges.
     """
     fig, axes = plt.subplots(2, len(views), figsize=(10.8, 5.3), sharex=True, sharey="row", height_ratios=(1, 4.6),
@@ -82,10 +82,13 @@ def alignment(utterance, log_mel, views, frame_shift):
 
 def _draw_path(ax, path, utterance, frame_shift):
     """The path through the rows of an alignment, between them where it says blank, and its boundary errors in ms."""
-    seconds = torch.arange(len(path)) * frame_shift
-    ax.plot(seconds, (path - 1) / 2, color=ORANGE, lw=2)
-    said = path % 2 == 1
-    ax.plot(seconds[said], path[said] // 2, "o", ms=5, color=ORANGE)
+    if path.ndim == 2:  # one point for each label
+        ax.plot(path[0] * frame_shift, range(path.shape[1]), "o-", ms=5, lw=2, color=ORANGE)
+    else:
+        seconds = torch.arange(len(path)) * frame_shift
+        ax.plot(seconds, (path - 1) / 2, color=ORANGE, lw=2)
+        said = path % 2 == 1
+        ax.plot(seconds[said], path[said] // 2, "o", ms=5, color=ORANGE)
     truth = true_boundaries(utterance)
     for true, found in zip(truth.tolist(), word_boundaries(path, utterance.text, frame_shift).tolist()):
         ax.text(true, 1.01, f"{1000 * (found - true):+.0f}".replace("-", "−"), transform=ax.get_xaxis_transform(), ha="center",
@@ -143,7 +146,8 @@ def training(histories, lines, rates, steps_a_row, per):
         top.plot(steps, [row["validation"] for row in history], "--", color=GREEN, label="validation")
         level_lines(top, {label: level for label, level in lines.items() if level > foot})
         top.set(title=f"{name}: loss, logarithmic", yscale="log", ylim=(foot, None))
-        ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if foot < tick]
+        fine = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+        ticks = [tick for tick in (fine if foot > 0.02 else (0.1, 1, 10)) if foot < tick]
         top.set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         top.yaxis.set_minor_formatter("")
         for (key, label), style, colour in zip(rates.items(), (":", "-", "--"), ("black", SKY, BROWN)):

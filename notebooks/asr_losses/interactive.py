@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+import torch.nn.functional as F
 from IPython.display import display
 
 from asr_losses import (
@@ -21,11 +22,13 @@ from asr_losses import (
     figures_encoder_decoder,
     figures_lattice,
     figures_reader,
+    figures_transducer,
     recursion,
     speech,
 )
 from asr_losses.ctc import ctc_loss
 from asr_losses.display import sound_address
+from asr_losses.transducer import arc_loss, best_frames, occupancies
 
 SCRIPTS = Path(__file__).with_name("js")
 
@@ -172,3 +175,26 @@ def masks(dependencies, labels, tokens):
     alt = "Grids of which output moves when a token or a frame is disturbed. Pairs that move: "
     alt += ", ".join(moved) + "."
     _show("masks", data, figures_encoder_decoder.dependency(dependencies), alt)
+
+
+def transducer(lattices):
+    """Emit or move on: the reader walks through the lattice of a transducer, and finds the walks that make the sum.
+
+    `lattices`: {title: (text, move (T, U + 1), emit (T, U))}, log-probabilities of the arcs; U is not 0. The first is
+    shown first, the others come on buttons.
+    """
+    shown, figured, said = [], {}, []
+    for title, (text, move, emit) in lattices.items():
+        T, U = emit.shape
+        by_blank, by_label = occupancies(move, emit)
+        frames = best_frames(move, emit)
+        written = (frames <= torch.arange(T)[:, None]).sum(1)  # when the best walk leaves each frame
+        best = move[torch.arange(T), written].sum() + emit[frames, torch.arange(U)].sum()
+        share = (best + arc_loss(move[None], emit[None], [T], [U], reduction="sum")).exp()
+        walks = math.comb(T + U - 1, U)
+        figured[title] = text, by_blank + F.pad(by_label, (0, 1)), frames
+        shown.append({"title": title, "text": text, "walks": walks})
+        shown[-1] |= {"move": _rounded(move, 4), "emit": _rounded(emit, 4)}
+        said.append(f"'{text}' on {T} frames: {walks:,} walks, the best has {share:.0%} of the sum over all.")
+    alt = "Lattices of a transducer, shaded by occupancy, each with its best walk. " + " ".join(said)
+    _show("transducer", {"lattices": shown}, figures_transducer.walks(figured), alt)

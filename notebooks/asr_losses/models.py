@@ -1,8 +1,8 @@
 """What can be trained? Every model of the unit, with one contract.
 
 `loss(batch)`: a scalar, of a `features.Batch`; `transcribe(utterances)`: their texts, as a list;
-`paths(utterances)`: the best alignment of each utterance's own text as states `(T,)` (see `alignment.best_path`),
-one state every `frame_shift` seconds; `view(utterance)`: the same for the eye, as `figures.alignment` takes it:
+`paths(utterances)`: the best alignment of each utterance's own text, as `alignment.label_times` takes it, one frame
+every `frame_shift` seconds; `view(utterance)`: the same for the eye, as `figures.alignment` takes it:
 (how much of each frame belongs to each character `(U, T)`, to the blank `(T,)` or None, the path). The last three
 leave the model in evaluation mode.
 """
@@ -27,7 +27,8 @@ def batch_of(utterances):
     return collate([log_mel(u.samples) for u in utterances], [u.text for u in utterances])
 
 
-def _parts(utterances):
+def parts(utterances):
+    """The utterances, so many at a time as are listened to together."""
     return [utterances[i : i + TOGETHER] for i in range(0, len(utterances), TOGETHER)]
 
 
@@ -73,7 +74,7 @@ class CTC(nn.Module):
         """Log-probabilities `(T, C)` of each utterance, as a list."""
         self.eval()
         heard = []
-        for part in _parts(utterances):
+        for part in parts(utterances):
             batch = batch_of(part)
             log_probs, frames = self(batch.log_mel, batch.frames)
             heard += [row[:T] for row, T in zip(log_probs, frames)]
@@ -161,7 +162,7 @@ class EncoderDecoder(nn.Module):
     def transcribe(self, utterances, most=80):
         """The greedy transcripts, of at most `most` tokens each."""
         texts = []
-        for part in _parts(utterances):
+        for part in parts(utterances):
             _, memory, audible = self.memory_of(part)
             texts += decoding.write(self, memory, audible, most)
         return texts
@@ -170,7 +171,7 @@ class EncoderDecoder(nn.Module):
     def attention_maps(self, utterances):
         """Each utterance's attention `(U + 1, T)`, the mean over heads, while its own text is read."""
         maps = []
-        for part in _parts(utterances):
+        for part in parts(utterances):
             batch, memory, audible = self.memory_of(part)
             _, _, weights = self.read_along(batch, memory, audible)
             sizes = zip(batch.target_lengths + 1, audible.sum(3).flatten())

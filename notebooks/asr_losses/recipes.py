@@ -18,6 +18,7 @@ import torch
 
 from asr_losses import codes, decoding, features, models, speech, training
 from asr_losses.encoders import ConvEncoder
+from asr_losses.models_transducer import Transducer
 
 WEIGHTS = Path(__file__).parent / "weights"
 INDEX = WEIGHTS / "index.csv"
@@ -43,14 +44,16 @@ SPOKEN = dict(silent=0.05, natural=0.35)  # one utterance in twenty says nothing
 NOISY = dict(snr_db=(10.0, 35.0), level_db=6.0)
 MILD = dict(snr_db=(15.0, 40.0), level_db=3.0)
 WRITER = dict(dilations=(1, 2, 4, 8), width=64, gated=True)  # the encoder of both encoder-decoders
+VIEW = dict(dilations=(1, 2, 4, 8, 1), width=64)  # of the CTC reader's encoder
+READER, LISTENER = VIEW | dict(gated=True), VIEW | dict(causal=True)
 RECIPES = {
-    "ctc_reader": Recipe(
-        "ctc", 3600, 0.01, {}, dict(dilations=(1, 2, 4, 8, 1), width=64, gated=True), SPOKEN | NOISY, tempo=0.2
-    ),
+    "ctc_reader": Recipe("ctc", 3600, 0.01, {}, READER, SPOKEN | NOISY, tempo=0.2),
     "ctc_aligner": Recipe("ctc", 500, 0.01, dict(prior_weight=0.5), dict(dilations=(1,)), SPOKEN, augmented=False),
     "encoder_decoder": Recipe("encoder_decoder", 3600, 0.003, dict(joint=0.1), WRITER, SPOKEN | MILD),
     "guided": Recipe("encoder_decoder", 3600, 0.003, dict(joint=0.1, guidance=1.0), WRITER, SPOKEN | MILD),
     "decoder_only": Recipe("decoder_only", 3600, 0.002, speech=SPOKEN | dict(words=(1, 3))),
+    "transducer": Recipe("transducer", 1100, 0.003, {}, READER, SPOKEN | NOISY, tempo=0.2),
+    "streaming": Recipe("transducer", 900, 0.005, {}, LISTENER, SPOKEN | NOISY, tempo=0.2),
 }
 
 
@@ -70,7 +73,18 @@ def _decoder_only(recipe, centres):
     return models.SpeechLanguageModel(centres(), **recipe.model)
 
 
-MODELS = {"ctc": _ctc, "encoder_decoder": _encoder_decoder, "decoder_only": _decoder_only}
+def _transducer(recipe, centres):
+    """Its encoder starts as the shipped CTC reader's: so much of it as it has, for a causal one has no gates."""
+    model = Transducer(ConvEncoder(**recipe.encoder), **recipe.model)
+    reader = load("ctc_reader")
+    model.encoder.load_state_dict(reader.encoder.state_dict(), strict=False)
+    model.frame_head.load_state_dict(reader.head.state_dict())
+    return model
+
+
+MODELS = {
+    "ctc": _ctc, "encoder_decoder": _encoder_decoder, "decoder_only": _decoder_only, "transducer": _transducer,
+}
 
 
 @contextmanager

@@ -67,12 +67,22 @@ def boundary(model, utterances):
     return [errors.abs().median().item()]
 
 
+def emitted_rates(model, utterances):
+    """CER and WER of a Transducer, greedy, the boundaries' distance, and the median delay of a word, in ms."""
+    rates = decoding.error_rates([u.text for u in utterances], model.transcribe(utterances))
+    delays = alignment.word_delays(model.write(utterances), utterances, model.frame_shift)
+    return [*rates, *boundary(model, utterances), delays.median().item()]
+
+
 READ_AND_ALIGNED = (*READ_COLUMNS, "boundary ms"), lambda *both: read_rates(*both) + boundary(*both), {}
+EMITTED = ("greedy CER %", "greedy WER %", "boundary ms", "delay ms"), emitted_rates, {}
 MEASURES = {  # model: (columns, measure, arguments of the test utterances)
     "ctc_reader": (CTC_COLUMNS, ctc_rates, {}),
     "ctc_aligner": (("boundary ms",), boundary, {}),
     "encoder_decoder": READ_AND_ALIGNED,
     "guided": READ_AND_ALIGNED,
+    "transducer": EMITTED,
+    "streaming": EMITTED,
     "decoder_only": (("CER %", "WER %"), written_rates, {"words": (1, 3)}),
 }
 

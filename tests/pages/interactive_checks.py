@@ -8,6 +8,8 @@ import json
 import math
 import re
 
+from transducer_checks import play_transducer
+
 
 def figures_of(notebook):
     """`{name: (HTML, values in its script)}` of the interactive figures among the stored outputs."""
@@ -231,7 +233,10 @@ def play_masks(figure, data):
     assert of_row.inner_text().startswith("output 1,")
 
 
-PLAY = {"collapse": play_collapse, "lattice": play_lattice, "training": play_training, "masks": play_masks}
+PLAY = {
+    "collapse": play_collapse, "lattice": play_lattice, "training": play_training, "masks": play_masks,
+    "transducer": play_transducer,
+}
 
 
 def touch(figure, data, name):
@@ -242,10 +247,14 @@ def touch(figure, data, name):
         "lattice": figure.locator('circle[data-t="3"][data-s="1"]'),
         "training": figure.get_by_role("button", name="play"),
         "masks": figure.get_by_label("causal mask"),
+        "transducer": figure.locator('g[data-t="1"][data-u="0"]'),
     }[name]
-    if name == "masks":
-        said = figure.locator("output.all")
+    if name in ("masks", "transducer"):
+        said = figure.locator("output").first
     before = said.text_content()
     target.tap()
     figure.page.wait_for_timeout(1200)
     assert said.text_content() != before
+    if name == "transducer":
+        figure.get_by_role("button", name="emit").tap()
+        assert figure.locator(".text b.said").all_text_contents() == [data["lattices"][0]["text"][0]]

@@ -6,13 +6,17 @@ import sys
 
 import nbformat
 import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from asr_losses import interactive
 from interactive_checks import PLAY, figures_of, touch
 from notebook_checks import ROOT
 
 MOST_BYTES = 100_000
 LESSON_OF = {
     "collapse": "10_ctc_loss", "training": "11_ctc_training", "lattice": "10_ctc_loss", "masks": "21_encoder_decoder",
+    "transducer": "30_transducer_loss",
 }
 
 
@@ -94,3 +98,20 @@ def test_without_scripts_the_picture_stays(figure, pages, browser):
     picture = page.locator(f'.asr-figure[data-figure="{name}"] > img')
     assert picture.is_visible() and picture.bounding_box()["width"] > 400
     context.close()
+
+
+def test_transducers_of_random_lattices(browser, monkeypatch, float64):
+    """One frame and several, more labels than frames, an arc that nobody takes, a space in the text."""
+    lattices = {}
+    for T, text in ((1, "a"), (1, "abc"), (4, "a"), (3, "a b"), (9, "three"), (30, "seven")):
+        p = (2 * torch.randn(T, len(text) + 1, 4)).log_softmax(2)
+        lattices[f"{text}, {T}"] = text, p[..., 0], p[:, :-1, 1].clone()
+    lattices["three, 9"][2][:2, 0] = -torch.inf
+    shown = []
+    monkeypatch.setattr(interactive, "display", lambda data, raw: shown.append(new_output("display_data", data)))
+    interactive.transducer(lattices)
+    html, data = figures_of(new_notebook(cells=[new_code_cell(outputs=shown)]))["transducer"]
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.set_content(html)
+    PLAY["transducer"](page.locator(".asr-figure"), data)
+    page.close()
