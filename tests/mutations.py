@@ -243,6 +243,10 @@ MUTATIONS = [
     (LESSON10, LESSON10, source("l10identc", "share * share.log()", "share")),  # no entropy
     (LESSON11, LESSON11, source("adffe707", ".log_softmax(2)", "")),  # logits for log-probabilities
     (LESSON11, LESSON11, source("61d391cc", "        optimizer.zero_grad()\n", "")),  # in the training loop
+    (LESSON30, LESSON30, source("l30fwdc", "emit[t, u - 1]", "emit[t - 1, u - 1]")),  # a label that moves on
+    (LESSON30, LESSON30, source("l30gradf", "closed = leaves.sum(2, keepdim=True) * log_probs.exp()", "closed = log_probs.exp()")),
+    (LESSON30, LESSON30, source("l30memm", "2 * T * frame", "T * frame")),  # forgets the gradient
+    (LESSON30, LESSON30, source("l30troublef", '"blank": 4', '"blank": 0')),
     (MODELS, ASR + "models.py",  # dropout and batch statistics while listening
      "        self.eval()\n        heard = []", "        heard = []"),
     # Lessons 20 to 23: the same

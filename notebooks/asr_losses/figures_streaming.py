@@ -6,15 +6,14 @@ import torch
 from asr_losses.figures import BLUE, BROWN, DARK_ORANGE, GREEN, ORANGE, SKY, mark_words
 from asr_losses.speech import SAMPLE_RATE
 
-WIDE, MIDDLE, NARROW = 0.058, 0.045, 0.03  # of letters, in seconds of the axis
+WIDE, MIDDLE, NARROW = 0.08, 0.062, 0.042  # of letters, in seconds of the axis
 INK = (BLUE, DARK_ORANGE, GREEN, BROWN)
 
 
 def written(utterance, rows):
     """When does each letter stand on the screen? Below the waveform with the true word edges, a row for each model.
 
-    `rows`: {name: (text, seconds)}, the moment `(U,)` of each letter, a triangle; what is written behind the utterance
-    stands in front of that moment.
+    `rows`: {name: (text, seconds)}, the moment `(U,)` of each letter: triangles, and the letters to the right of them.
     """
     fig, (top, ax) = plt.subplots(2, 1, sharex=True, height_ratios=(1, 0.4 + 0.9 * len(rows)), layout="constrained")
     top.plot(torch.arange(len(utterance.samples)) / SAMPLE_RATE, utterance.samples, lw=0.6, color=BLUE)
@@ -24,17 +23,14 @@ def written(utterance, rows):
         left = 0.0
         for letter, moment in zip(text, seconds):
             left = max(left, moment)
-            if moment < utterance.seconds:
-                ax.text(left + 0.01, -row - 0.25, letter, color=colour, size=18)
-                left += WIDE if letter in "wm" else NARROW if letter in "ri tf" else MIDDLE
+            ax.text(left, -row - 0.25, letter, color=colour, size=18)
+            left += WIDE if letter in "wm" else NARROW if letter in "ri tf" else MIDDLE
             ax.plot(moment, -row - 0.42, "^", ms=9, color=colour)
-        if min(seconds) >= utterance.seconds:
-            ax.text(utterance.seconds, -row - 0.25, f"{text} ", ha="right", color=colour, size=18)
         ax.axhline(-row - 0.48, color="0.85", lw=1)
     for start, end in zip(utterance.starts, utterance.ends):
         ax.axvspan(start, end, color="0.94", zorder=0)
         ax.axvline(end, color="black", ls=":", lw=2)
-    ax.set(xlabel="time (s); grey: a word is spoken", ylim=(-len(rows) + 0.4, 0.4), xlim=(0, utterance.seconds + 0.05))
+    ax.set(xlabel="time (s); grey: a word is spoken", ylim=(-len(rows) + 0.4, 0.4), xlim=(0, utterance.seconds + 0.06 * len(utterance.text)))
     ax.set_yticks([-row - 0.15 for row in range(len(rows))], rows)
     ax.tick_params(axis="y", length=0)
     ax.grid(False)
@@ -47,28 +43,33 @@ def delays(waits):
     fig, ax = plt.subplots()
     for (name, ms), colour, style in zip(waits.items(), (ORANGE, BLUE, GREEN), ("-", "--", "-.")):
         ms = ms.sort().values
-        ax.step(ms, 100 * torch.arange(1, len(ms) + 1) / len(ms), style, color=colour, where="post", lw=3,
-                label=f"{name}: half within {ms.median():.0f} ms")
+        ax.step(ms, 100 * torch.arange(1, len(ms) + 1) / len(ms), style, color=colour, where="post", lw=3)
+        ax.annotate(f"{name}:\nhalf by {ms.median():.0f} ms", (ms.median(), 50), (-45, 30), textcoords="offset points",
+                    ha="right", color=colour, arrowprops={"arrowstyle": "-", "color": colour})
     ax.axvline(0, color="black", lw=1)
     ax.set(xlabel="ms after the true end of the word (beyond 200: logarithmic)", ylabel="words that are written (%)", ylim=(0, 101))
     ax.set_xscale("symlog", linthresh=200, linscale=1.5)  # linear up to 200 ms, then logarithmic
     ticks = (-200, -100, 0, 100, 200, 1000, 3000)
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
     ax.minorticks_off()
-    ax.legend(loc="upper left")
     return fig
 
 
 def dial(settings, panels):
-    """Word errors against the delay. `panels`: {title: [(median ms, WER)]}, a point for each of `settings`, texts."""
-    fig, axes = plt.subplots(1, len(panels), figsize=(10.8, 5.1), sharey=True, layout="constrained")
-    for ax, (title, points), colour in zip(axes, panels.items(), (BLUE, SKY)):
-        ms, wer = zip(*points)
-        ax.plot(ms, wer, "o-", ms=11, color=colour)
-        for setting, x, y in zip(settings, ms, wer):
-            ax.annotate(setting, (x, y), (0, 14), textcoords="offset points", ha="center")
-        room = 0.15 * (max(ms) - min(ms))
-        ax.set(title=title, xlabel="median delay (ms)", xlim=(min(ms) - room, max(ms) + room))
-    highest = max(wer for points in panels.values() for _, wer in points)
+    """Word errors against the delay, with bars of one standard error.
+
+    `panels`: {title: [(median ms, WER, error of the WER)]}, a point for each of `settings`, texts.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(10.8, 5.1), sharex=True, sharey=True, layout="constrained")
+    for ax, (title, points), colour in zip(axes, panels.items(), (BLUE, SKY, GREEN)):
+        ms, wer, spread = zip(*points)
+        ax.errorbar(ms, wer, spread, fmt="o-", ms=10, color=colour, capsize=4)
+        for i in (0, -1):
+            foot = ms[i], wer[i] - spread[i]
+            ax.annotate(f"λ = {settings[i]}", foot, (0, -18), textcoords="offset points", ha="center")
+        ax.set(title=title, xlabel="median delay (ms)")
+    every = [x for points in panels.values() for x, _, _ in points]
+    axes[0].set_xlim(min(every) - 16, max(every) + 12)
+    highest = max(wer for points in panels.values() for _, wer, _ in points)
     axes[0].set(ylabel="WER (%)", ylim=(0, 1.25 * highest))
     return fig
