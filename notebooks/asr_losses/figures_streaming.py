@@ -13,7 +13,8 @@ INK = (BLUE, DARK_ORANGE, GREEN, BROWN)
 def written(utterance, rows):
     """When does each letter stand on the screen? Below the waveform with the true word edges, a row for each model.
 
-    `rows`: {name: (text, seconds)}, the moment `(U,)` of each letter: triangles, and the letters to the right of them.
+    `rows`: {name: (text, seconds)}, the moment `(U,)` of each letter: triangles, hollow for a space, and the letters to
+    the right of them.
     """
     fig, (top, ax) = plt.subplots(2, 1, sharex=True, height_ratios=(1, 0.4 + 0.9 * len(rows)), layout="constrained")
     top.plot(torch.arange(len(utterance.samples)) / SAMPLE_RATE, utterance.samples, lw=0.6, color=BLUE)
@@ -25,12 +26,12 @@ def written(utterance, rows):
             left = max(left, moment)
             ax.text(left, -row - 0.25, letter, color=colour, size=18)
             left += WIDE if letter in "wm" else NARROW if letter in "ri tf" else MIDDLE
-            ax.plot(moment, -row - 0.42, "^", ms=9, color=colour)
+            ax.plot(moment, -row - 0.42, "^", ms=9, color=colour, mfc="white" if letter == " " else colour)
         ax.axhline(-row - 0.48, color="0.85", lw=1)
     for start, end in zip(utterance.starts, utterance.ends):
         ax.axvspan(start, end, color="0.94", zorder=0)
         ax.axvline(end, color="black", ls=":", lw=2)
-    ax.set(xlabel="time (s); grey: a word is spoken", ylim=(-len(rows) + 0.4, 0.4), xlim=(0, utterance.seconds + 0.06 * len(utterance.text)))
+    ax.set(xlabel="time (s); grey: a word is spoken; triangles: written, hollow a space", ylim=(-len(rows) + 0.4, 0.4), xlim=(0, max([utterance.seconds, *(max(s, default=0.0) + 0.065 * len(t) for t, s in rows.values())])))
     ax.set_yticks([-row - 0.15 for row in range(len(rows))], rows)
     ax.tick_params(axis="y", length=0)
     ax.grid(False)

@@ -101,6 +101,22 @@ def lattices(text, T):
     return fig
 
 
+def two_arrows():
+    """A node of the lattice and the two arrows that reach it."""
+    fig, ax = plt.subplots(figsize=(10.8, 3.6), layout="constrained")
+    places = {(0.0, 1.0): "α(t − 1, u)", (2.4, 1.0): "α(t, u)", (2.4, 0.0): "α(t, u − 1)"}
+    for (x, y), name in places.items():
+        ax.scatter(x, y, s=900, color="white", edgecolor="black", lw=2, zorder=3)
+        ax.text(x, y + 0.24 if y else y - 0.34, name, ha="center", size=20)
+    _arrow(ax, (0.13, 1), (2.27, 1), BLUE, 4)
+    _arrow(ax, (2.4, 0.14), (2.4, 0.85), ORANGE, 4)
+    ax.text(1.2, 1.08, "moves on: + move(t − 1, u)", ha="center", color=BLUE, size=18)
+    ax.text(2.5, 0.45, "emits: + emit(t, u − 1)", color=DARK_ORANGE, size=18)
+    ax.set(xlim=(-0.6, 4.4), ylim=(-0.5, 1.5))
+    ax.axis("off")
+    return fig
+
+
 def strips(walks, text, columns=2):
     """Each of the walks, strings of "e" and "m", as a strip of boxes: the letter that is emitted, or an arrow."""
     fig, ax = plt.subplots(figsize=(10.8, 3.6))
