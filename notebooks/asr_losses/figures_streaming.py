@@ -6,7 +6,7 @@ import torch
 from asr_losses.figures import BLUE, BROWN, DARK_ORANGE, GREEN, ORANGE, SKY, mark_words
 from asr_losses.speech import SAMPLE_RATE
 
-WIDE, MIDDLE, NARROW = 0.08, 0.062, 0.042  # of letters, in seconds of the axis
+LETTER = 0.065  # seconds of the axis that a letter is wide
 INK = (BLUE, DARK_ORANGE, GREEN, BROWN)
 
 
@@ -24,14 +24,16 @@ def written(utterance, rows):
         left = 0.0
         for letter, moment in zip(text, seconds):
             left = max(left, moment)
-            ax.text(left, -row - 0.25, letter, color=colour, size=18)
-            left += WIDE if letter in "wm" else NARROW if letter in "ri tf" else MIDDLE
+            ax.text(left, -row - 0.25, letter, color=colour, size=18, family="monospace")
+            left += LETTER
             ax.plot(moment, -row - 0.42, "^", ms=9, color=colour, mfc="white" if letter == " " else colour)
         ax.axhline(-row - 0.48, color="0.85", lw=1)
     for start, end in zip(utterance.starts, utterance.ends):
         ax.axvspan(start, end, color="0.94", zorder=0)
         ax.axvline(end, color="black", ls=":", lw=2)
-    ax.set(xlabel="time (s); grey: a word is spoken; triangles: written, hollow a space", ylim=(-len(rows) + 0.4, 0.4), xlim=(0, max([utterance.seconds, *(max(s, default=0.0) + 0.065 * len(t) for t, s in rows.values())])))
+    ends = [max(seconds, default=0.0) + LETTER * (1 + len(text)) for text, seconds in rows.values()]
+    ax.set(xlim=(0, max(utterance.seconds, *ends)), ylim=(-len(rows) + 0.4, 0.4))
+    ax.set(xlabel="time (s); grey: a word is spoken; triangles: written, hollow a space")
     ax.set_yticks([-row - 0.15 for row in range(len(rows))], rows)
     ax.tick_params(axis="y", length=0)
     ax.grid(False)
@@ -48,7 +50,8 @@ def delays(waits):
         ax.annotate(f"{name}:\nhalf by {ms.median():.0f} ms", (ms.median(), 50), (-45, 30), textcoords="offset points",
                     ha="right", color=colour, arrowprops={"arrowstyle": "-", "color": colour})
     ax.axvline(0, color="black", lw=1)
-    ax.set(xlabel="ms after the true end of the word (beyond 200: logarithmic)", ylabel="words that are written (%)", ylim=(0, 101))
+    ax.set(xlabel="ms after the true end of the word (beyond 200: logarithmic)")
+    ax.set(ylabel="words that are written (%)", ylim=(0, 101))
     ax.set_xscale("symlog", linthresh=200, linscale=1.5)  # linear up to 200 ms, then logarithmic
     ticks = (-200, -100, 0, 100, 200, 1000, 3000)
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
