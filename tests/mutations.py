@@ -174,6 +174,8 @@ MUTATIONS = [
     (WRITTEN, WRITER, "move[:T, : U + 1], emit[:T, :U]", "move, emit"),  # padding in the alignment
     (ENCODED, ENCODERS, "side = 4 if causal else 2", "side = 3 if causal else 2"),  # hears what comes later
     (ENCODED, ENCODERS, "if gated and causal:", "if False:"),
+    (ALIGNED, ALIGN, "last = [i - 1 for i, character", "last = [i - 2 for i, character"),  # the last letter but one
+    (ALIGNED, ALIGN, "+ WINDOW / 2 / SAMPLE_RATE - end", "- end"),
     (ALIGNED, ALIGN, "tuple(frames.double() * frame_shift)", "tuple(frames[:1].double() * frame_shift) * 2"),
     (ARGUMENTS, ALIGN, "(frames.diff() < 0).any()", "False"),
     (ARGUMENTS, ALIGN, " or (frames[0] > frames[1]).any()", ""),

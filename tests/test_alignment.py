@@ -77,6 +77,19 @@ def test_states_and_frames_say_the_same(lengths, pauses):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
 
 
+def test_word_delays_by_hand():
+    """Of each word's last letter, half a window (12.5 ms) included; texts that are wrong do not count."""
+    said = speech.Utterance(torch.zeros(16000), ("one", "two"), (0.1, 1.0), (0.6, 1.5), "nobody")
+    frames = [1, 1, 17, 30, 30, 31, 36]  # "one" is written 92.5 ms after its end, "two" 47.5 ms before it
+    right, wrong = (speech.encode("one two"), frames), (speech.encode("one too"), frames)
+    assert alignment.word_delays([right, wrong], [said, said], 0.04).tolist() == pytest.approx([92.5, -47.5])
+    assert alignment.word_delays([wrong], [said], 0.04).shape == (0,)
+    with pytest.raises(ValueError, match="written: 2 came for 1 utterances"):
+        alignment.word_delays([right, wrong], [said], 0.04)
+    with pytest.raises(ValueError, match="written: 7 labels came with 6 frames"):
+        alignment.word_delays([(right[0], frames[:-1])], [said], 0.04)
+
+
 def test_the_score_takes_the_lag_of_the_validation_voices_off():
     said = [speech.Utterance(torch.zeros(16000), ("one", "two"), (0.1, 1.0), (0.6, 1.5), "nobody")]
     late = torch.tensor([0, 0, 1, 3, 5, 6, 7, 8, 9, 11, 13])  # the boundary lies at 0.6 s, 200 ms early

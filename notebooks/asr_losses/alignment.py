@@ -190,13 +190,15 @@ def score(model, utterances, validation):
 def word_delays(written, utterances, frame_shift):
     """The ms from the true end of each word to the moment in which its last letter is written, `(B,)`.
 
-    `written`: [(labels, frames)], as from `Transducer.write`. Only words of texts that are right count: the others' letters
-    belong to no word. Frame t stands for the moment `t * frame_shift`, and needs the sound up to half a window later.
+    `written`: [(labels, frames)], as from `Transducer.write`. Only words of texts that are right count: the letters of
+    others belong to no word. Frame t stands for the moment `t * frame_shift`, and needs the sound up to half a window later.
     """
     if len(written) != len(utterances):
         raise ValueError(f"written: {len(written)} came for {len(utterances)} utterances, expected one for each")
     delays = []
     for (labels, frames), u in zip(written, utterances):
+        if len(labels) != len(frames):
+            raise ValueError(f"written: {len(labels)} labels came with {len(frames)} frames, expected one for each")
         if decode(labels) == u.text:
             last = [i - 1 for i, character in enumerate(u.text + " ") if character == " "]
             delays += [frames[i] * frame_shift + WINDOW / 2 / SAMPLE_RATE - end for i, end in zip(last, u.ends)]

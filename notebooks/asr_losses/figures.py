@@ -19,7 +19,7 @@ SKY = "#56b4e9"
 BROWN = "#8a5a00"
 COLOURS = {
     "uniform split": "0.5", "frame labels": BLUE, "reader": ORANGE, "CTC reader": ORANGE, "aligner": GREEN,
-    "CTC aligner": GREEN, "attention": PINK, "transducer": SKY,
+    "CTC aligner": GREEN, "attention": PINK,
 }
 
 
