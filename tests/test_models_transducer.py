@@ -38,7 +38,7 @@ def test_the_prediction_network_sees_the_last_labels_only(context):
     model = Transducer(ConvEncoder(()), context=context)
     targets = torch.tensor([[3, 5, 5, 2, 7, 1, 4]])
     predicted = model.predict(targets)
-    assert predicted.shape == (1, 8, 64)
+    assert predicted.shape == (1, 8, 96)
     for u in range(8):
         torch.testing.assert_close(model.predict(targets[:, :u])[:, -1], predicted[:, u], rtol=0, atol=1e-12)
     for changed in range(7):

@@ -23,17 +23,18 @@ class Transducer(nn.Module):
 
     frame_shift = 4 * FRAME_SHIFT
 
-    def __init__(self, encoder, context=4, width=64, joint=0.1, delay=0.0):
+    def __init__(self, encoder, context=4, joint=0.1, delay=0.0):
         super().__init__()
+        width = encoder.width
         self.encoder = encoder
         self.context = context
         self.embedding = nn.Embedding(C, width)
         self.reader = nn.Conv1d(width, width, context)
-        self.listener = nn.Linear(encoder.width, width)
+        self.listener = nn.Linear(width, width)
         self.head = nn.Linear(width, C)
         self.joint = joint
         self.delay = delay
-        self.frame_head = nn.Linear(encoder.width, C)
+        self.frame_head = nn.Linear(width, C)
 
     def predict(self, targets):
         """What the prediction network makes of the first 0 to U labels of targets `(N, U)`: `(N, U + 1, width)`."""
